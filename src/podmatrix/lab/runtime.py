@@ -1,0 +1,127 @@
+"""The seam between the lab's kubelets and what carries pods out, in the CRI's words.
+
+The kubelet (apiserver side) decides what should run; a ContainerRuntime makes it so with
+namespaces, CNI and processes. Nothing here does I/O.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from podmatrix.errors import LabError
+
+NadLookup = Callable[[str, str], Mapping[str, Any] | None]
+"""(namespace, name) -> the NetworkAttachmentDefinition object, or None where there is none."""
+
+
+class NetworkPluginError(LabError):
+    """CNI ADD failed. The message is the plugin's own words, as a kubelet event quotes them.
+
+    `reason` and `event` are set where Multus posts a Warning event of its own (`NoNetworkFound`).
+    """
+
+    def __init__(self, message: str, *, reason: str = "", event: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.event = event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSandboxConfig:
+    """What RunPodSandbox needs to know of a pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    host_network: bool = False
+    hostname: str = ""
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedInterface:
+    """One line of Multus' `AddedInterface` event: `Add {ifname} [{cidrs}] from {network}`."""
+
+    ifname: str
+    cidrs: tuple[str, ...]
+    network: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSandboxStatus:
+    """A running sandbox. `annotations` are those that the network plugins wrote onto the pod."""
+
+    sandbox_id: str
+    ips: tuple[str, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    added: tuple[AddedInterface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A hostPath (of the node) or emptyDir (host_path None) in a container."""
+
+    mount_path: str
+    host_path: str | None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerConfig:
+    """What StartContainer needs to know. `argv` is command plus args; empty: sleep for ever."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = "/"
+    privileged: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    run_as_user: int | None = None
+    mounts: tuple[Mount, ...] = ()
+    log_path: str = ""
+
+
+class Container(Protocol):
+    """A started container."""
+
+    container_id: str
+
+    async def wait(self) -> int:
+        """The exit status of its first process (128 + signal where one ended it)."""
+        ...
+
+    def kill(self, signal: int) -> None:
+        """Send a signal to its first process; nothing happens where it is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnCommand:
+    """How to start a process inside a container from the lab's own process."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+class ContainerRuntime(Protocol):
+    """What one node's kubelet drives."""
+
+    node_name: str
+
+    async def run_pod_sandbox(self, config: PodSandboxConfig, nads: NadLookup) -> PodSandboxStatus:
+        """Namespaces, then CNI ADD. Raises NetworkPluginError; leaves nothing behind then."""
+        ...
+
+    async def stop_pod_sandbox(self, uid: str) -> None:
+        """Kill what is left in it, CNI DEL, namespaces away, addresses given back. Idempotent."""
+        ...
+
+    async def start_container(self, uid: str, config: ContainerConfig) -> Container:
+        """Start a container in a sandbox. Raises LabError with the runtime's words."""
+        ...
+
+    def exec_command(self, uid: str, container: str, argv: tuple[str, ...]) -> SpawnCommand:
+        """The command that enters a container and runs `argv` there."""
+        ...

@@ -1,0 +1,99 @@
+"""Who owns the run: the only process, or the xdist controller. Workers read what it wrote.
+
+The owner deploys, sweeps and writes the record in `pytest_sessionstart`, before workers start and
+before anything is collected; items only assert.
+"""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import pytest
+
+from podmatrix.errors import PodmatrixError, ProfileError, RecordError, SettingsError, TopologyError
+from podmatrix.plan import make_plan, slots_for
+from podmatrix.plugin.acceptance import carry_out, planned_slots
+from podmatrix.plugin.options import SETTINGS
+from podmatrix.plugin.state import RUN, Run, judged_run
+from podmatrix.profile import Profile, load_profile
+from podmatrix.report.files import write_reports
+from podmatrix.report.record import load_observations
+from podmatrix.settings import Settings, Target
+
+REPORTS = pytest.StashKey[Path]()
+"""Directory of this run's reports, in the process that owns the run."""
+
+WORKER_RECORD = "podmatrix_record"
+HARNESS_CRASHED = 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Sweep once, or attach to what the owner swept."""
+    config = session.config
+    settings = config.stash.get(SETTINGS, None)
+    if settings is None:
+        return
+    try:
+        config.stash[RUN] = _run(config, settings)
+    except (SettingsError, ProfileError, TopologyError, RecordError) as exc:
+        raise pytest.UsageError(str(exc)) from exc
+    except PodmatrixError as exc:
+        pytest.exit(f"{type(exc).__name__}: {exc}", returncode=HARNESS_CRASHED)
+
+
+def _run(config: pytest.Config, settings: Settings) -> Run:
+    profile = load_profile(settings.profile)
+    worker_record = getattr(config, "workerinput", {}).get(WORKER_RECORD)
+    if worker_record is not None:
+        return judged_run(profile, *load_observations(Path(worker_record)))
+    if settings.target is Target.RECORD and settings.record is not None:
+        return judged_run(profile, *load_observations(settings.record))
+    if config.option.collectonly:
+        return Run(plan=make_plan(profile, slots_for(planned_slots(settings))))
+    return _sweep(config, settings, profile)
+
+
+def _sweep(config: pytest.Config, settings: Settings, profile: Profile) -> Run:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def progress(line: str) -> None:
+        if reporter is not None:
+            reporter.write_line(line)
+
+    def save(run: Run) -> None:
+        config.stash[RUN] = run
+        config.stash[REPORTS] = write_reports(run.swept, settings.report_dir)
+
+    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return carry_out(settings, profile, progress=progress, save=save)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _as_interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends like Ctrl-C, so that everything that was made is taken down."""
+    raise KeyboardInterrupt
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  xdist has no public type for it
+    """Tell an xdist worker where the record is."""
+    reports = node.config.stash.get(REPORTS, None)
+    if reports is not None:
+        node.workerinput[WORKER_RECORD] = os.fspath(reports / "report.json")
+    elif (settings := node.config.stash.get(SETTINGS, None)) and settings.record:
+        node.workerinput[WORKER_RECORD] = os.fspath(settings.record)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that proves nothing is not a success."""
+    run = session.config.stash.get(RUN, None)
+    if run is None or run.record is None or hasattr(session.config, "workerinput"):
+        return
+    if run.record.proves_nothing and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

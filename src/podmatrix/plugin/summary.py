@@ -1,0 +1,23 @@
+"""What a run tells at its end: the table, and where the reports are. Written by the owner alone."""
+
+import pytest
+
+from podmatrix.plugin.owner import REPORTS
+from podmatrix.plugin.state import RUN
+from podmatrix.report.table import render_text
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print expected and observed, the wrong cells spelled out, and the report paths."""
+    run = config.stash.get(RUN, None)
+    if run is None or run.record is None or hasattr(config, "workerinput"):
+        return
+    writer = config.get_terminal_writer()
+    terminalreporter.section("podmatrix")
+    text = render_text(run.record, width=writer.fullwidth, color=writer.hasmarkup)
+    terminalreporter.write(text.rstrip("\n") + "\n")
+    reports = config.stash.get(REPORTS, None)
+    if reports is not None:
+        terminalreporter.write_line(f"reports: {reports / 'report.html'}")
