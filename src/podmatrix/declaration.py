@@ -6,7 +6,7 @@ Each class checks what it can see of itself; what needs the whole file is checke
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -126,11 +126,16 @@ class Network(Declared):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_attach(cls, data: Any) -> Any:
+    def _short_attach(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(data.get("attach"), str):
             to = data["attach"]
             return {**data, "attach": {"default": to, "secondary": to}}
         return data
+
+    @property
+    def needs_multus(self) -> bool:
+        """Whether a NetworkAttachmentDefinition leads to it."""
+        return {self.attach.default, self.attach.secondary} != {DEFAULT_NETWORK}
 
     @property
     def families(self) -> tuple[int, ...]:
@@ -146,7 +151,7 @@ class PodKind(Declared):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_yaml(cls, data: Any) -> Any:
+    def _from_yaml(cls, data: object) -> object:
         if not isinstance(data, Mapping) or "interfaces" in data or "host_network" in data:
             return data
         if "hostNetwork" in data:
@@ -188,7 +193,7 @@ class Selector(Declared):
 class Rule(Declared):
     """What is expected of the cells from `from_` to `to`."""
 
-    from_: Selector = Field(alias="from")
+    from_: Selector = Field(validation_alias="from")
     to: Selector
     expect: Expect
     reason: str = ""
@@ -196,3 +201,36 @@ class Rule(Declared):
     def matches(self, cell: Cell) -> bool:
         """Whether this rule speaks of `cell`."""
         return self.from_.matches(cell.source, cell) and self.to.matches(cell.destination, cell)
+
+
+class WrittenRule(Declared):
+    """A rule as the file has it: a side may be a plain name, or left out."""
+
+    from_: str | Selector = Field(validation_alias="from", default_factory=Selector)
+    to: str | Selector = Field(default_factory=Selector)
+    expect: Expect
+    reason: str = ""
+
+
+class WrittenReachability(Declared):
+    """What holds where no rule matches, and the rules, first match first."""
+
+    default: Expect
+    rules: tuple[WrittenRule, ...] = ()
+
+
+class Metadata(Declared):
+    """Of a Kubernetes-style document."""
+
+    name: Name
+
+
+class WrittenProfile(Declared):
+    """The document as the file has it, before its names are resolved."""
+
+    api_version: Literal["podmatrix.io/v1alpha1"] = Field(validation_alias="apiVersion")
+    kind: Literal["Profile"]
+    metadata: Metadata
+    networks: dict[Name, Network]
+    pods: dict[Name, PodKind] = Field(default_factory=dict)
+    reachability: WrittenReachability

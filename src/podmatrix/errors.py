@@ -6,6 +6,7 @@ an observation. These are for a harness, a cluster or a declaration that is brok
     PodmatrixError
     +-- SettingsError         an option of the run is wrong
     +-- ProfileError          the declaration of networks and reachability is wrong
+    +-- JudgeError            observations do not belong to the plan they are judged by
     +-- RecordError           a saved run cannot be read
     +-- LabError              the embedded cluster
     |   +-- TopologyError     its description is wrong
@@ -28,6 +29,10 @@ class SettingsError(PodmatrixError):
 
 class ProfileError(PodmatrixError):
     """The declaration of networks, pods and reachability is wrong; names file and path in it."""
+
+
+class JudgeError(PodmatrixError):
+    """Observations do not belong to the plan or the expectations they are judged by."""
 
 
 class RecordError(PodmatrixError):

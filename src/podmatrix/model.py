@@ -160,8 +160,9 @@ class Observation:
     """What the source of one cell saw.
 
     `attempts` counts sweep rounds (1 or more). `earlier` holds the outcomes of the rounds before
-    the last one. `source_interface`, `source_address`: what the route lookup in the pod chose, or the
-    bound interface. `detail`: the cause in one line where the outcome is not `reachable`.
+    the last one; `sent`, `received` and `rtt_ms` are of the last one. `source_interface`,
+    `source_address`: what the route lookup in the pod chose, or the bound interface. `detail`: the
+    cause in one line where the outcome is not `reachable`.
     """
 
     cell_id: str

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from podmatrix.errors import TopologyError
 
@@ -21,7 +22,7 @@ API_VERSION = "podmatrix.io/v1alpha1"
 Encapsulation = Literal["ipip", "vxlan", "none"]
 
 MTU_OVERHEAD: dict[Encapsulation, int] = {"ipip": 20, "none": 20, "vxlan": 50}
-"""Bytes taken off the underlay's MTU. `none` keeps IPIP's: the owner's pods have 1480 either way."""
+"""Bytes off the underlay's MTU. `none` keeps IPIP's: the owner's pods have 1480 either way."""
 
 FLANNEL_OVERHEAD = 50
 """Outer Ethernet, IPv4, UDP and VXLAN headers (flannel, pkg/backend/vxlan/device.go)."""
@@ -227,7 +228,7 @@ def _validated(document: dict[str, Any], where: str) -> Topology:
         raise TopologyError("\n".join(f"{where}: {line}" for line in lines)) from exc
 
 
-def _explain(error: Any) -> list[str]:  # noqa: ANN401  pydantic_core.ErrorDetails
+def _explain(error: ErrorDetails) -> list[str]:
     """Path, what is wrong and the cure of one of pydantic's errors."""
     path = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from podmatrix import __version__
 from podmatrix.cluster.client import Cluster, NodeInfo, connect
 from podmatrix.cluster.preflight import preflight
-from podmatrix.cluster.sweep import SweepResult, sweep
-from podmatrix.cluster.testbed import deploy
+from podmatrix.cluster.sweep import sweep
+from podmatrix.cluster.testbed import Testbed, deploy
 from podmatrix.errors import SettingsError
 from podmatrix.expectations import expectations
 from podmatrix.judge import again, judge
@@ -34,10 +36,11 @@ Progress = Callable[[str], None]
 
 
 def planned_slots(settings: Settings) -> int:
-    """How many node slots the plan has. Asks the cluster only where `all` of its nodes are meant."""
+    """How many node slots the plan has. Asks the cluster only where `all` its nodes are meant."""
     count = settings.nodes.count
     if settings.target is Target.LAB:
-        return min(count or len(_topology(settings).nodes), len(_topology(settings).nodes))
+        nodes = len(topology_of(settings).nodes)
+        return nodes if count is None else min(count, nodes)
     if count is not None:
         return count
     return len(_choose(_connect(settings, settings.kubeconfig).nodes(), settings.nodes))
@@ -118,3 +121,71 @@ class _Observer:
         testbed.wait_ready()
         self._see(pods=testbed.pods, notes=testbed.notes)
         self._sweep(testbed, plan)
+
+    def _sweep(self, testbed: Testbed, plan: Plan) -> None:
+        expected = expectations(self.profile, plan.cells)
+
+        def once_more(seen: Sequence[Observation]) -> frozenset[str]:
+            return again(judge(plan.cells, expected, seen))
+
+        result = sweep(
+            testbed,
+            plan.cells,
+            timeout_s=self.settings.timeout_s,
+            attempts=self.settings.attempts,
+            again=once_more,
+            progress=self.progress,
+        )
+        self._see(cells=result.cells, layouts=result.layouts, execs=result.execs)
+
+    def _see(self, **changes: Any) -> None:  # noqa: ANN401  fields of Observations
+        self.observations = replace(self.observations, **changes)
+
+
+def _kubeconfig(settings: Settings, stack: ExitStack, progress: Progress) -> Path | None:
+    """The kubeconfig to use; starts the lab where the run is on the lab."""
+    if settings.target is not Target.LAB:
+        return settings.kubeconfig
+    # The client takes half a second to import; meanwhile the lab comes up in a process of its own.
+    threading.Thread(target=lambda: import_module("kubernetes.client"), daemon=True).start()
+    lab = stack.enter_context(start_lab(topology_of(settings), progress=progress))
+    return lab.kubeconfig
+
+
+def topology_of(settings: Settings) -> Topology:
+    """The lab that was asked for. Raises TopologyError."""
+    topology = load_topology(settings.lab_topology)
+    return topology.with_nodes(settings.lab_nodes) if settings.lab_nodes else topology
+
+
+def _connect(settings: Settings, kubeconfig: Path | None) -> Cluster:
+    return connect(kubeconfig=kubeconfig, context=settings.context, in_cluster=settings.in_cluster)
+
+
+def _choose(infos: Sequence[NodeInfo], choice: NodeChoice) -> tuple[Node, ...]:
+    """Ready, schedulable nodes for the slots, in the order of their names or as named.
+
+    Raises SettingsError where there are not as many.
+    """
+    usable = {info.name: info for info in infos if info.ready and info.schedulable}
+    for name in choice.names:
+        if name not in usable:
+            known = ", ".join(usable) or "none"
+            raise SettingsError(
+                f"--matrix-nodes: {name} is no ready and schedulable node; there are: {known}"
+            )
+    names = choice.names or tuple(usable)[: choice.count]
+    if not names or (choice.count is not None and len(names) < choice.count):
+        raise SettingsError(
+            f"--matrix-nodes={choice.count or 'all'}: of {len(infos)} nodes {len(usable)} are "
+            f"ready and schedulable ({', '.join(usable) or 'none'}); ask for fewer"
+        )
+    return tuple(
+        Node(
+            slot=slot,
+            name=name,
+            internal_ip=usable[name].internal_ip,
+            pod_cidrs=usable[name].pod_cidrs,
+        )
+        for slot, name in zip(slots_for(len(names)), names, strict=True)
+    )

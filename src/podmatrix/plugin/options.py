@@ -1,4 +1,4 @@
-"""Options and ini keys -> one frozen Settings; whatever is wrong is a UsageError before anything ran.
+"""Options and ini keys -> one frozen Settings; what is wrong is a UsageError before anything ran.
 
 Every option takes a value, so that none swallows a path; each is also an ini key with underscores.
 """

@@ -1,0 +1,85 @@
+"""A kubeconfig, or the service account of a pod -> the official client's Configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from podmatrix.errors import ClusterError
+
+
+def from_file(path: Path, context: str | None) -> tuple[Any, str]:
+    """Read a kubeconfig. Returns the Configuration and where it leads, for messages.
+
+    Raises ClusterError: missing, unreadable, not YAML, no kubeconfig, unknown context, bad entries.
+    """
+    document = _document(path)
+    names = [str(entry.get("name")) for entry in _entries(document, "contexts")]
+    chosen = context or document.get("current-context")
+    known = f"contexts there: {', '.join(names) or 'none'}"
+    if not chosen:
+        raise ClusterError(f"{path}: no current-context; name one with --kube-context ({known})")
+    if chosen not in names:
+        raise ClusterError(f"{path}: context {chosen!r} is unknown; {known}")
+    return _load(path, str(chosen)), f"context {chosen} of {path}"
+
+
+def in_cluster() -> tuple[Any, str]:
+    """Use the service account of the pod this runs in. Raises ClusterError elsewhere."""
+    from kubernetes import client, config
+    from kubernetes.config import ConfigException
+
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except ConfigException as exc:
+        raise ClusterError(
+            f"--in-cluster: this is no pod of a cluster ({exc}); give --kubeconfig=FILE instead"
+        ) from exc
+    return configuration, "the cluster of this pod"
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise ClusterError(f"{path}: no such file; give the path of a kubeconfig") from exc
+    except OSError as exc:
+        raise ClusterError(
+            f"{path}: cannot be read, {exc.strerror}; give a file this user may read"
+        ) from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        what = " ".join(str(exc).split())
+        raise ClusterError(f"{path}: not YAML, {what}; give a kubeconfig") from exc
+    if not isinstance(document, Mapping) or not _entries(document, "clusters"):
+        raise ClusterError(f"{path}: no kubeconfig, it lists no clusters; give a kubeconfig")
+    return document
+
+
+def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    entries = document.get(key)
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def _load(path: Path, context: str) -> Any:  # noqa: ANN401  the client has no types
+    from kubernetes import client, config
+    from kubernetes.config import ConfigException
+
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(
+            config_file=str(path),
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    # The loader checks little: entries of another shape end in its own TypeErrors and KeyErrors.
+    except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        what = " ".join(str(exc).split())
+        raise ClusterError(
+            f"{path}: context {context} cannot be used, {what}; correct it there"
+        ) from exc
+    return configuration

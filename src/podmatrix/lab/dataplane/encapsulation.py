@@ -1,0 +1,1 @@
+"""What Calico's packets to other nodes travel in: found out by making the device, not by reading a version."""
