@@ -105,9 +105,11 @@ pip_from_wheel() {
     return 1
 }
 
-# Any user may download a Debian package, and its signature is checked as ever.
+# Any user may download a Debian package, and its signature is checked as ever. Debian's pip trusts
+# the system's certificates alone: without them it is of no use.
 pip_from_debian() {
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+    [ -r /etc/ssl/certs/ca-certificates.crt ] || return 1
     folder=$(mktemp -d) || return 1
     (cd "$folder" && apt-get download -qq python3-pip-whl && dpkg-deb -x ./*.deb .) >/dev/null 2>&1 \
         && pip_from_wheel "$folder/usr/share/python-wheels"
@@ -118,8 +120,8 @@ pip_from_debian() {
 
 # Debian's python3 has no ensurepip unless python3-venv is installed.
 add_pip() {
-    "$1" -m pip --python $VENV/bin/python install -q pip >/dev/null 2>&1 || true
-    has_pip || pip_from_wheel /usr/share/python-wheels || true
+    pip_from_wheel /usr/share/python-wheels || true
+    has_pip || "$1" -m pip --python $VENV/bin/python install -q pip >/dev/null 2>&1 || true
     if ! has_pip && can_install; then
         case $(family) in
             debian) install_packages python3-pip-whl >&2 && pip_from_wheel /usr/share/python-wheels ;;
@@ -132,13 +134,16 @@ add_pip() {
         "run \`$(install_command python3-venv)\` or name another one: make PYTHON=... "
 }
 
+version() { "$1" -c 'import sys; print(sys.version_info[:2])' 2>/dev/null; }
+
+# Whether the environment's interpreter works and is the one that was asked for.
+fitting() {
+    usable $VENV/bin/python || return 1
+    [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$(version $VENV/bin/python)" ]
+}
+
 make_venv() {
-    if [ -n "${PYTHON:-}" ] && [ -x $VENV/bin/python ]; then
-        choose_python
-        version='import sys; print(sys.version_info[:2])'
-        [ "$("$found" -c "$version")" = "$($VENV/bin/python -c "$version" 2>/dev/null)" ] || rm -rf $VENV
-    fi
-    usable $VENV/bin/python && has_pip && return
+    fitting && has_pip && return
     choose_python
     say "making $VENV with $("$found" --version) ($(command -v "$found"))"
     if ! "$found" -m venv --clear $VENV >/dev/null 2>&1; then
@@ -156,8 +161,7 @@ is_current() {
     read -r level key <$STAMP
     [ "$key" = "$(setup_key)" ] || return 1
     [ "$level" = dev ] || [ "$level" = "$1" ] || return 1
-    [ -z "${PYTHON:-}" ] || return 1
-    usable $VENV/bin/python
+    fitting
 }
 
 venv() {

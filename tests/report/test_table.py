@@ -36,6 +36,18 @@ def test_a_cell_that_passed_is_a_dot() -> None:
     assert row("calico-a", text()) == ["."] * 9
 
 
+def test_columns_stand_in_the_order_of_the_rows() -> None:
+    kinds, slots, interfaces = (line.split() for line in text().splitlines()[4:7])
+    assert list(zip(kinds, slots, interfaces, strict=False))[:6] == [
+        ("calico", "a", "eth0"),
+        ("calico", "b", "eth0"),
+        ("flannel", "a", "eth0"),
+        ("flannel", "b", "eth0"),
+        ("dual", "a", "eth0"),
+        ("dual", "a", "net1"),
+    ]
+
+
 def test_a_cell_that_failed_shows_expected_and_observed() -> None:
     assert row("host-a", text(outcome=cross_node_flannel)).count("+/-") == 2
 

@@ -1,8 +1,9 @@
 """What the owner of a lab starts (`python -m podmatrix.lab.boot`): sandbox, process 1, server.
 
-Standard input carries two lines of JSON: a Request, and, when they are made, the Credentials. Events
-go to the pipe `status_fd`, a line of JSON each: `{"event": "progress"|"ready"|"error", "text"}`;
-errors also tell their `type`. Everything heavy is imported by the server alone.
+Standard input carries two lines of JSON: a Request, and, when they are made, the Credentials.
+Events go to the pipe `status_fd`, a line of JSON each: `{"event", "text"}` with the events
+`progress`, `ready` and `error`, which also tells its `type`. Everything heavy is imported by the
+server alone.
 """
 
 import json
@@ -75,24 +76,27 @@ def main() -> int:
     status = Status(request["status_fd"])
 
     def server(to_init: socket.socket) -> int:
-        from podmatrix.lab.assembly import run_server  # heavy: pydantic, pyroute2, aiohttp
+        from podmatrix.lab.network_check import NetworkCheck
 
-        return _reporting(status, lambda: run_server(request, status, to_init))
+        check = NetworkCheck()
+        from podmatrix.lab.assembly import run_server  # takes a while: pydantic, pyroute2, aiohttp
+
+        return _reporting(status, lambda: run_server(request, status, to_init, check))
 
     def init() -> int:
         finish_sandbox()
         return run_init(server, server_fds=server_fds)
 
     remove_files = remover(Path(request["directory"]))
-    try:
-        return _reporting(
-            status,
-            lambda: run_in_sandbox(
-                lambda: _reporting(status, init), owner_fd=owner_fd, inner_fds=server_fds
-            ),
-        )
-    finally:
+    code = _reporting(
+        status,
+        lambda: run_in_sandbox(
+            lambda: _reporting(status, init), owner_fd=owner_fd, inner_fds=server_fds
+        ),
+    )
+    if code == 0:  # else the log is still of use
         remove_files()
+    return code
 
 
 def _reporting(status: Status, run: Callable[[], int]) -> int:

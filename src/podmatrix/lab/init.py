@@ -2,7 +2,7 @@
 
 Containers and the processes that hold nodes are forked here, not in the server, because this
 process is small, has one thread and is the parent that orphans fall back to anyway. What to do is
-data (`SpawnSpec`): namespaces to join, namespaces to make, steps that prepare the file system, argv.
+data (`SpawnSpec`): namespaces to join and to make, steps that prepare the file system, argv.
 
 The protocol is JSON lines over a Unix socket. Request: `{"id", "spawn"}`. Answers: `{"id", "pid"}`
 or `{"id", "error"}`; later, for each process started that way, `{"exited", "status"}` with 128 +
@@ -30,8 +30,8 @@ from podmatrix.lab.syscalls import (
     enter_root,
     mount,
     set_read_only,
-    setns,
     sethostname,
+    setns,
     unshare,
 )
 
@@ -210,7 +210,7 @@ class _Init:
 
 
 def spawn(spec: SpawnSpec) -> int:
-    """Start a process and return its number once it runs argv. Raises OSError where a step fails."""
+    """Start a process and return its number once argv runs. Raises OSError where a step fails."""
     outcome, report = os.pipe()
     new_pid_namespace = "pid" in spec["make"]
     if new_pid_namespace:

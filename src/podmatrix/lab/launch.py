@@ -48,6 +48,11 @@ class Lab:
         self._process = process
 
     @property
+    def name(self) -> str:
+        """What `lab down --name` takes."""
+        return self.state.name
+
+    @property
     def pid(self) -> int:
         """The lab's first process."""
         return self.state.pid

@@ -14,10 +14,10 @@ import podmatrix
 from podmatrix import errors
 from podmatrix.errors import LabError
 from podmatrix.lab.boot import Request
+from podmatrix.lab.state import STOP_TIMEOUT_S
 from podmatrix.lab.tools import search_path
 from podmatrix.polling import Deadline
 
-STOP_TIMEOUT_S = 10.0
 _LOG_TAIL_BYTES = 2000
 
 

@@ -43,7 +43,7 @@ MAPPED_IDS = 65536
 def run_in_sandbox(
     main: Callable[[], int], *, owner_fd: int | None, inner_fds: Sequence[int] = ()
 ) -> int:
-    """Run `main` as process 1 of new namespaces and return its exit status.
+    """Run `main` as process 1 of new namespaces; its exit status, 0 where it was stopped.
 
     `owner_fd` is the pidfd of the process whose end must be the lab's end, None where it may
     outlive everyone; `inner_fds` are closed in this process. SIGTERM ends the lab. Raises
@@ -91,19 +91,27 @@ def finish_sandbox() -> None:
 
 
 def _keep(init: int, owner_fd: int | None) -> int:
-    """Wait for the end of the lab, or bring it about when the owner dies."""
+    """Wait for the end of the lab, or bring it about when asked to or when the owner dies.
+
+    Returns its exit status; an end that was brought about is none.
+    """
+    stopped = False
 
     def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
         os.kill(init, signal.SIGKILL)  # its number is not given to others before waitpid
 
     signal.signal(signal.SIGTERM, stop)
     ended = select.poll()
-    ended.register(os.pidfd_open(init), select.POLLIN)
+    own_end = os.pidfd_open(init)
+    ended.register(own_end, select.POLLIN)
     if owner_fd is not None:
         ended.register(owner_fd, select.POLLIN)
-    ended.poll()
-    stop()
-    return os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
+    if own_end not in dict(ended.poll()):
+        stop()
+    status = os.waitpid(init, 0)[1]
+    return 0 if stopped else os.waitstatus_to_exitcode(status)
 
 
 def _enter_user_namespace(flags: int) -> None:

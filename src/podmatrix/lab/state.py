@@ -7,6 +7,8 @@ nothing to worry about and are replaced by the next lab of that name.
 import contextlib
 import json
 import os
+import select
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from podmatrix.errors import LabError
 STATE_FILE = "state.json"
 KUBECONFIG_FILE = "kubeconfig"
 LOG_FILE = "lab.log"
+STOP_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,31 @@ class LabState:
     def running(self) -> bool:
         """Whether its first process is still that process."""
         return self.boot_id == boot_id() and self.start_time == start_time(self.pid)
+
+    def stop(self) -> None:
+        """End it and return when no process of it is left. Raises LabError for another's."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if self.running:
+                _end(handle)
+        except PermissionError as exc:
+            raise LabError(
+                f"lab {self.name} (pid {self.pid}) belongs to another user: stop it as that user"
+            ) from exc
+        finally:
+            os.close(handle)
+
+
+def _end(handle: int) -> None:
+    ended = select.poll()
+    ended.register(handle, select.POLLIN)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signal.pidfd_send_signal(handle, number)
+        if ended.poll(STOP_TIMEOUT_S * 1000):
+            return
 
 
 def labs_directory() -> Path:
@@ -55,7 +83,7 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks after boot; None where there is none of that number."""
+    """When a process started, in clock ticks after boot; None where there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -129,8 +129,10 @@ class _Observer:
             return again(judge(plan.cells, expected, seen))
 
         result = sweep(
-            testbed,
+            testbed.cluster,
+            testbed.pods,
             plan.cells,
+            roles=plan.roles,
             timeout_s=self.settings.timeout_s,
             attempts=self.settings.attempts,
             again=once_more,

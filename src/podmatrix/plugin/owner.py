@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from podmatrix.errors import PodmatrixError, ProfileError, RecordError, SettingsError, TopologyError
+from podmatrix.errors import PodmatrixError, ProfileError, SettingsError, TopologyError
 from podmatrix.plan import make_plan, slots_for
 from podmatrix.plugin.acceptance import carry_out, planned_slots
 from podmatrix.plugin.options import SETTINGS
@@ -38,7 +38,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     try:
         config.stash[RUN] = _run(config, settings)
-    except (SettingsError, ProfileError, TopologyError, RecordError) as exc:
+    except (SettingsError, ProfileError, TopologyError) as exc:
         raise pytest.UsageError(str(exc)) from exc
     except PodmatrixError as exc:
         pytest.exit(f"{type(exc).__name__}: {exc}", returncode=HARNESS_CRASHED)

@@ -6,6 +6,9 @@ from podmatrix.plugin.owner import REPORTS
 from podmatrix.plugin.state import RUN
 from podmatrix.report.table import render_text
 
+WRONG_CELLS_SHOWN = 20
+"""More would flood a CI log; matrix.txt spells out all of them."""
+
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
@@ -16,7 +19,9 @@ def pytest_terminal_summary(
         return
     writer = config.get_terminal_writer()
     terminalreporter.section("podmatrix")
-    text = render_text(run.record, width=writer.fullwidth, color=writer.hasmarkup)
+    text = render_text(
+        run.record, width=writer.fullwidth, color=writer.hasmarkup, limit=WRONG_CELLS_SHOWN
+    )
     terminalreporter.write(text.rstrip("\n") + "\n")
     reports = config.stash.get(REPORTS, None)
     if reports is not None:

@@ -22,6 +22,7 @@ the kernel's ping socket rewrites), so the source is named where the pod has onl
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from podmatrix.errors import ProbeError
@@ -191,6 +192,11 @@ def _call(number: int, group: Group) -> str:
 def _addresses(addresses: Sequence[str]) -> str:
     """Joined for the shell; nothing but addresses gets into a command line."""
     try:
-        return " ".join(str(ip_address(address)) for address in addresses)
+        return " ".join(_normal(address) for address in addresses)
     except ValueError as exc:
         raise ProbeError(f"cannot be probed, {exc}") from exc
+
+
+@lru_cache(maxsize=8192)
+def _normal(address: str) -> str:
+    return str(ip_address(address))

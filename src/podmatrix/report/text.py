@@ -15,7 +15,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(text: object) -> str:
-    """The text on one line; what could steer a terminal is written as an escape like `\\\\x1b`."""
+    """The text on one line; what could steer a terminal is written as an escape like `\\x1b`."""
     return "".join(
         char.encode("unicode_escape").decode("ascii")
         if unicodedata.category(char) in _INVISIBLE

@@ -72,7 +72,9 @@ def read_body(body: bytes, content_type: str, kind: str) -> Any:  # noqa: ANN401
 
 def read_object(value: Any, resource: Resource) -> tuple[Object, Sequence[str]]:  # noqa: ANN401
     """An object of a resource's kind, and what strict decoding has against it. Raises ApiError."""
-    version = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+    version = (
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+    )
     if not isinstance(value, dict):
         raise bad_request(
             f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get "
@@ -107,6 +109,8 @@ def strict(resource: Resource, complaints: Sequence[str]) -> Exception:
 def _wrong_in_body(exc: TypeMismatch, resource: Resource, value: Object) -> Exception:
     """The 422 of a custom resource, in the words of its structural schema."""
     have = {"number": "integer"}.get(describe(exc.value), describe(exc.value))
-    message = f'Invalid value: "{have}": {exc.indexed} in body must be of type {exc.go_type}: "{have}"'
+    message = (
+        f'Invalid value: "{have}": {exc.indexed} in body must be of type {exc.go_type}: "{have}"'
+    )
     cause = Cause(reason="FieldValueTypeInvalid", message=message, field=exc.indexed)
     return invalid(resource.kind, name_of(value), [cause], resource.group)

@@ -125,7 +125,7 @@ def _mark(store: Store, resource: Resource, obj: Object, grace_s: int) -> Object
 def _delete_gracefully(
     store: Store, resource: Resource, pod: Object, options: DeleteOptions
 ) -> Object:
-    """A pod goes at once where nothing runs of it or no grace is given, else when it was stopped."""
+    """A pod goes at once where nothing of it runs or no grace is given, else once it is stopped."""
     spec, phase = pod["spec"], pod.get("status", {}).get("phase")
     asked = options.grace_period_s
     grace_s = spec["terminationGracePeriodSeconds"] if asked is None else asked

@@ -93,14 +93,15 @@ def _entries(resource: Resource) -> list[Object]:
 def aggregated(*, core: bool) -> Object:
     """The APIGroupDiscoveryList (apidiscovery.k8s.io/v2) of /api or /apis: all in one answer."""
     items = []
-    for api_version, resources in registry.groups().items():
+    for resources in registry.groups().values():
         group, version = resources[0].group, resources[0].version
         if bool(group) is not core:
             listed = [_aggregated_resource(resource) for resource in resources]
             fresh = {"version": version, "freshness": "Current", "resources": listed}
-            name = {"name": group} if group else {}
-            items.append({"metadata": {**name, "creationTimestamp": None}, "versions": [fresh]})
-        del api_version
+            metadata: Object = {"creationTimestamp": None}
+            if group:
+                metadata["name"] = group
+            items.append({"metadata": metadata, "versions": [fresh]})
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",

@@ -216,9 +216,7 @@ class ResourceHandler:
         obj = writes.existing(self._store, info)
         return json_response(deletion.delete(self._store, info.resource, obj, options))
 
-    async def _delete_collection(
-        self, request: web.BaseRequest, info: RequestInfo
-    ) -> web.Response:
+    async def _delete_collection(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
         options, selects = await _delete_options(request), self._selection(request, info)
         chosen = [
             one for one in self._store.list(info.resource.key, info.namespace) if selects(one)

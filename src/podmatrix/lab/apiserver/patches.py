@@ -1,4 +1,4 @@
-"""PATCH bodies: JSON patch (RFC 6902), merge patch (RFC 7386), Kubernetes' strategic merge patch."""
+"""PATCH bodies: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -21,7 +21,9 @@ def patched(current: Any, patch: Any, content_type: str, resource: Resource) -> 
     if media_type == JSON_PATCH:
         return json_patch(current, patch)
     if media_type not in (MERGE_PATCH, STRATEGIC) or (media_type == STRATEGIC and resource.custom):
-        known = (JSON_PATCH, MERGE_PATCH) if resource.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC)
+        known = (
+            (JSON_PATCH, MERGE_PATCH) if resource.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC)
+        )
         raise unsupported_media_type(known)
     if not isinstance(patch, dict):
         raise bad_request("the patch is no JSON object")
@@ -103,8 +105,8 @@ def _at(document: Any, path: str, change: Callable[[Any, Any], object]) -> Any: 
 def _add(document: Any, path: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
     if not path:
         return value
-    *parents, last = _tokens(path)
-    parent = _read(document, "".join(f"/{one}" for one in path.split("/")[1:-1]))
+    last = _tokens(path)[-1]
+    parent = _read(document, path.rpartition("/")[0])
     if isinstance(parent, list):
         parent.insert(len(parent) if last == "-" else int(last), value)
     else:

@@ -14,7 +14,7 @@ from podmatrix.lab.apiserver.status import bad_request
 MAGIC = b"k8s\x00"
 
 Fields = dict[int, tuple[str, str]]
-"""Field number -> (JSON name, type). Types: string, int, bool, a message's name; [] and {} around."""
+"""Field number -> (JSON name, type): string, int, bool, bytes, a message; [] or {} in front."""
 
 _MESSAGES: dict[str, Fields] = {
     "ObjectMeta": {
@@ -77,7 +77,12 @@ _MESSAGES: dict[str, Fields] = {
         5: ("dryRun", "[]string"),
     },
     "Preconditions": {1: ("uid", "string"), 2: ("resourceVersion", "string")},
-    "Unknown": {1: ("typeMeta", "TypeMeta"), 2: ("raw", "bytes"), 3: ("", "string"), 4: ("", "string")},
+    "Unknown": {
+        1: ("typeMeta", "TypeMeta"),
+        2: ("raw", "bytes"),
+        3: ("", "string"),
+        4: ("", "string"),
+    },
     "TypeMeta": {1: ("apiVersion", "string"), 2: ("kind", "string")},
 }
 

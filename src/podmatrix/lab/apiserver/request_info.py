@@ -36,9 +36,7 @@ def request_info(path: str) -> RequestInfo:
         raise no_such_resource()
     if subresource and resource.subresource(subresource) is None:
         raise no_such_resource()
-    return RequestInfo(
-        resource=resource, namespace=namespace, name=name, subresource=subresource
-    )
+    return RequestInfo(resource=resource, namespace=namespace, name=name, subresource=subresource)
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
@@ -56,7 +54,7 @@ def number(query: Mapping[str, str], name: str) -> int | None:
 
 
 def resource_version(query: Mapping[str, str]) -> int | None:
-    """The resourceVersion of a query, None where it is absent. Raises ApiError 500 as the real one."""
+    """The resourceVersion of a query, None where it is absent. Raises ApiError 500 as real."""
     text = query.get("resourceVersion", "")
     if text and not text.isdigit():
         message = (

@@ -1,4 +1,4 @@
-"""What the generic handler knows of a kind: one `Resource` for each, no code of its own per kind."""
+"""What the generic handler knows of a kind: one `Resource` each, no code of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class Resource:
     groups share it, `view` then makes one shape of the other. `set_defaults` changes a new object
     in place, `validate` tells what is wrong with it (old is None on create), `admit` raises
     ApiError. `stored` False: answered and forgotten. `generation`: counts changes of the spec.
-    `graceful`: deletion waits for the kubelet. `custom`: defined by a CRD, which differs in details.
+    `graceful`: deletion waits for the kubelet. `custom`: made by a CRD: differs in details.
     """
 
     group: str

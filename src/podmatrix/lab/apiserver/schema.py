@@ -30,10 +30,14 @@ class TypeMismatch(Exception):
     `struct` and `path` name the field as Go's decoder does, `indexed` with the indices of lists.
     """
 
-    def __init__(self, *, value: object, struct: str, path: str, indexed: str, go_type: str) -> None:
+    def __init__(
+        self, *, value: object, struct: str, path: str, indexed: str, go_type: str
+    ) -> None:
         shown = describe(value, exactly=go_type.startswith("int"))
         where = f"{struct}.{path}"
-        super().__init__(f"json: cannot unmarshal {shown} into Go struct field {where} of type {go_type}")
+        super().__init__(
+            f"json: cannot unmarshal {shown} into Go struct field {where} of type {go_type}"
+        )
         self.value = value
         self.indexed = indexed
         self.go_type = go_type

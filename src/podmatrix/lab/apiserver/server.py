@@ -1,13 +1,27 @@
 """The lab's API server with its scheduler and kubelets, all in one event loop."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 
+from aiohttp import web
+
+from podmatrix.lab.apiserver.app import App
+from podmatrix.lab.apiserver.deletion import watch_namespaces
+from podmatrix.lab.apiserver.exec_handler import ExecHandler
+from podmatrix.lab.apiserver.kubelet.kubelet import Kubelet
+from podmatrix.lab.apiserver.log_handler import LogHandler
+from podmatrix.lab.apiserver.scheduler import Scheduler
+from podmatrix.lab.apiserver.seed import seed
 from podmatrix.lab.apiserver.spec import ClusterSpec, NodeSpec
+from podmatrix.lab.apiserver.store import Store
 from podmatrix.lab.runtime import ContainerRuntime
 
 __all__ = ["ClusterSpec", "NodeSpec", "serve"]
+
+_BACKLOG = 512
+_SHUTDOWN_TIMEOUT_S = 1.0
 
 
 async def serve(
@@ -18,10 +32,39 @@ async def serve(
     runtimes: Mapping[str, ContainerRuntime],
     on_ready: Callable[[], None],
 ) -> None:
-    """Serve until cancelled; then stop every pod and return (re-raises CancelledError).
+    """Serve until cancelled; then stop every pod and re-raise CancelledError.
 
     `sock` is bound and listening. `ssl_context` asks for a client certificate (CERT_OPTIONAL):
     who shows none that its CA signed gets 401. `runtimes` maps node names to what runs their pods.
     `on_ready` is called once, as soon as requests are answered.
     """
-    raise NotImplementedError("being built")
+    store = Store()
+    watch_namespaces(store)
+    Scheduler(store)
+    kubelets = {
+        node.name: Kubelet(
+            node=node, store=store, runtime=runtimes[node.name], log_dir=cluster.log_dir
+        )
+        for node in cluster.nodes
+    }
+    seed(store, cluster)
+    host, port = sock.getsockname()[:2]
+    app = App(
+        store=store,
+        server_version=cluster.server_version,
+        address=f"{host}:{port}",
+        subresources={
+            "pods/exec": ExecHandler(store, kubelets, runtimes),
+            "pods/log": LogHandler(store, kubelets, cluster.log_dir),
+        },
+    )
+    server = web.Server(app, handler_cancellation=True, access_log=None)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(server, sock=sock, ssl=ssl_context, backlog=_BACKLOG)
+    try:
+        on_ready()
+        await loop.create_future()
+    finally:
+        listener.close()
+        await asyncio.gather(*(kubelet.shut_down() for kubelet in kubelets.values()))
+        await server.shutdown(_SHUTDOWN_TIMEOUT_S)

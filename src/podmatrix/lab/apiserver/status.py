@@ -85,9 +85,7 @@ def not_found(resource: str, name: str, group: str = "") -> ApiError:
 
 def no_such_resource() -> ApiError:
     """404 for a path that no resource has."""
-    return ApiError(
-        404, "NotFound", "the server could not find the requested resource", details={}
-    )
+    return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def method_not_allowed() -> ApiError:
@@ -172,7 +170,9 @@ def required(field: str, detail: str = "") -> Cause:
 def wrong(field: str, value: Any, detail: str) -> Cause:  # noqa: ANN401 - any JSON value
     """A value that breaks a rule; strings are shown in quotes, as Go's %q does."""
     shown = f'"{value}"' if isinstance(value, str) else str(value)
-    return Cause(reason="FieldValueInvalid", message=f"Invalid value: {shown}: {detail}", field=field)
+    return Cause(
+        reason="FieldValueInvalid", message=f"Invalid value: {shown}: {detail}", field=field
+    )
 
 
 def unsupported(field: str, value: str, supported: Sequence[str]) -> Cause:
@@ -184,9 +184,7 @@ def unsupported(field: str, value: str, supported: Sequence[str]) -> Cause:
 
 def duplicate(field: str, value: str) -> Cause:
     """A value that must be unique and is not."""
-    return Cause(
-        reason="FieldValueDuplicate", message=f'Duplicate value: "{value}"', field=field
-    )
+    return Cause(reason="FieldValueDuplicate", message=f'Duplicate value: "{value}"', field=field)
 
 
 def not_permitted(field: str, detail: str) -> Cause:

@@ -56,7 +56,7 @@ Listener = Callable[[Change], None]
 
 
 class Store:
-    """Objects by (key of the resource, namespace, name); the namespace is "" where there is none."""
+    """Objects by (key of the resource, namespace, name); namespace "" where there is none."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -125,9 +125,7 @@ class Store:
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
-    def _write(
-        self, key: str, obj: Object, type_: ChangeType, previous: Object | None
-    ) -> Object:
+    def _write(self, key: str, obj: Object, type_: ChangeType, previous: Object | None) -> Object:
         self.version += 1
         written = with_metadata(obj, resourceVersion=str(self.version))
         self._objects.setdefault(key, {})[(namespace_of(obj), name_of(obj))] = written
@@ -135,9 +133,7 @@ class Store:
         return written
 
     def _publish(self, key: str, type_: ChangeType, obj: Object, previous: Object | None) -> None:
-        change = Change(
-            version=self.version, key=key, type=type_, object=obj, previous=previous
-        )
+        change = Change(version=self.version, key=key, type=type_, object=obj, previous=previous)
         self._history.append(change)
         self._undelivered.append(change)
         if not self._delivering:

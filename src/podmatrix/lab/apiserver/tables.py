@@ -10,7 +10,12 @@ from podmatrix.lab.apiserver.resource import Resource
 
 
 def table(
-    resource: Resource, objects: Sequence[Object], *, version: str, include: str, header: bool = True
+    resource: Resource,
+    objects: Sequence[Object],
+    *,
+    version: str,
+    include: str,
+    header: bool = True,
 ) -> Object:
     """A meta.k8s.io/v1 Table of objects as they are kept.
 

@@ -77,8 +77,7 @@ def _check_namespace(store: Store, resource: Resource, namespace: str, name: str
             field="metadata.namespace",
         )
         why = (
-            f"unable to create new content in namespace {namespace} "
-            "because it is being terminated"
+            f"unable to create new content in namespace {namespace} because it is being terminated"
         )
         raise forbidden(resource.plural, name, why, resource.group, [cause])
 
@@ -105,10 +104,12 @@ def update(store: Store, info: RequestInfo, obj: Object, *, dry_run: bool = Fals
         _raise_if(resource, new, resource.validate(new, old))
     if dry_run:
         return new
-    if "deletionTimestamp" in new["metadata"] and not resource.graceful:
-        if not new["metadata"].get("finalizers") and resource.kind != "Namespace":
-            store.delete(resource.key, info.namespace, info.name)
-            return new
+    waited_for_finalizers = "deletionTimestamp" in new["metadata"] and not (
+        resource.graceful or resource.kind == "Namespace" or new["metadata"].get("finalizers")
+    )
+    if waited_for_finalizers:
+        store.delete(resource.key, info.namespace, info.name)
+        return new
     return store.update(resource.key, new)
 
 

@@ -84,7 +84,11 @@ SERVICE_ACCOUNTS = Resource(
     kind="ServiceAccount",
     namespaced=True,
     short_names=("sa",),
-    columns=(NAME, Column(name="Secrets", cell=lambda obj, _at: len(obj.get("secrets") or [])), AGE),
+    columns=(
+        NAME,
+        Column(name="Secrets", cell=lambda obj, _at: len(obj.get("secrets") or [])),
+        AGE,
+    ),
     field_labels=METADATA_LABELS,
     schema="io.k8s.api.core.v1.ServiceAccount",
     validate=_named,

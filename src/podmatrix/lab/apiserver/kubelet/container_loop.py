@@ -1,7 +1,6 @@
 """One container: started, watched, and started again as the pod's restartPolicy says."""
 
 import asyncio
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,10 @@ class ContainerLoop:
         """Whether it runs now."""
         return self._container is not None
 
+    @property
+    def _policy(self) -> str:
+        return str(self._worker.pod["spec"]["restartPolicy"])
+
     def kill(self, number: signal.Signals) -> None:
         """Send a signal to its first process."""
         if self._container is not None:
@@ -55,7 +58,7 @@ class ContainerLoop:
             self._worker.publish()
             if await self._end() == 0:
                 return True
-            if self._worker.pod["spec"]["restartPolicy"] == "Never":
+            if self._policy == "Never" and self.state.step is Step.TERMINATED:
                 return False
             await self._back_off()
         return False
@@ -64,10 +67,8 @@ class ContainerLoop:
         """Watch a started container and start it again until it has ended for good."""
         while True:
             code = await self._end()
-            policy = self._worker.pod["spec"]["restartPolicy"]
-            if self._worker.stopping or policy == "Never":
-                return
-            if policy == "OnFailure" and code == 0:
+            never = self._policy == "Never" or (self._policy == "OnFailure" and code == 0)
+            if self._worker.stopping or (never and self.state.step is Step.TERMINATED):
                 return
             await self._back_off()
             if self._worker.stopping:
@@ -90,7 +91,8 @@ class ContainerLoop:
             self._event(WARNING, "Failed", f"Error: {exc}")
             self.state.started_at = ""
             self.state.end(START_ERROR, reason="StartError", message=str(exc))
-            self.state.wait("RunContainerError", str(exc))
+            if self._policy != "Never":
+                self.state.wait("RunContainerError", str(exc))
         else:
             self.state.run(self._container.container_id)
             self._event(NORMAL, "Started", f"Started container {self.state.name}")
@@ -104,9 +106,9 @@ class ContainerLoop:
             self._worker.pod,
             self._spec,
             node_name=self._context.node_name,
-            log_path=log_path,
+            log_path=str(log_path),
         )
-        os.makedirs(os.path.dirname(log_path), exist_ok=True)
+        log_path.parent.mkdir(parents=True, exist_ok=True)
         image = self._spec["image"]
         self._event(NORMAL, "Pulled", f'Container image "{image}" already present on machine')
         self._event(NORMAL, "Created", f"Created container: {self.state.name}")
@@ -127,8 +129,9 @@ class ContainerLoop:
 
     async def _back_off(self) -> None:
         """The first restart comes at once, later ones after 10 s, 20 s, 40 s ... 5 min."""
-        delay_s, self._backoff_s = self._backoff_s, min(
-            max(BACKOFF_S, self._backoff_s * 2), BACKOFF_MAX_S
+        delay_s, self._backoff_s = (
+            self._backoff_s,
+            min(max(BACKOFF_S, self._backoff_s * 2), BACKOFF_MAX_S),
         )
         if not delay_s or self._worker.stopping:
             return

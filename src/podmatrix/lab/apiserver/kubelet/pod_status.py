@@ -101,9 +101,9 @@ class PodReport:
 
 def phase_of(report: PodReport, restart_policy: str) -> str:
     """getPhase of kubernetes/pkg/kubelet/kubelet_pods.go."""
-    if any(one.step is Step.TERMINATED and one.terminated["exitCode"] for one in report.init_containers):
-        if restart_policy == "Never":
-            return "Failed"
+    failed = (one for one in report.init_containers if one.step is Step.TERMINATED)
+    if restart_policy == "Never" and any(one.terminated["exitCode"] for one in failed):
+        return "Failed"
     if not report.initialized:
         return "Pending"
     states = report.containers
@@ -142,7 +142,7 @@ def _conditions(
     old: Sequence[Object], report: PodReport, phase: str, generation: int
 ) -> list[Object]:
     unready = [one.name for one in report.containers if one.step is not Step.RUNNING]
-    why = {}
+    why: Object = {}
     if phase == "Succeeded":
         why = {"reason": "PodCompleted"}
     elif phase == "Failed":
@@ -154,9 +154,9 @@ def _conditions(
             "message": f"containers with unready status: [{names}]",
         }
     sandbox = report.sandbox_ready and phase not in ("Succeeded", "Failed")
-    initialized = {} if report.initialized else {"reason": "ContainersNotInitialized"}
+    initialized: Object = {} if report.initialized else {"reason": "ContainersNotInitialized"}
     ready = report.initialized and not unready
-    wanted = (
+    wanted: tuple[tuple[str, bool, Object], ...] = (
         ("PodReadyToStartContainers", sandbox, {}),
         ("Initialized", report.initialized, initialized),
         ("Ready", ready, why),

@@ -1,12 +1,11 @@
-"""The life of one pod on its node, from sandbox to sandbox: kubernetes/pkg/kubelet/pod_workers.go."""
+"""The life of one pod on its node (kubernetes/pkg/kubelet/pod_workers.go)."""
 
 import asyncio
-import os
 import shutil
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from podmatrix.errors import LabError
 from podmatrix.lab.apiserver.kubelet.config import (
@@ -16,6 +15,7 @@ from podmatrix.lab.apiserver.kubelet.config import (
     sandbox_config,
 )
 from podmatrix.lab.apiserver.kubelet.container_loop import ContainerLoop
+from podmatrix.lab.apiserver.kubelet.log_files import log_file, pod_log_dir
 from podmatrix.lab.apiserver.kubelet.pod_status import ContainerState, PodReport, pod_status
 from podmatrix.lab.apiserver.objects import (
     Object,
@@ -85,10 +85,9 @@ class PodWorker:
         """Whether a container of that name runs: commands can be executed in it."""
         return any(one.state.name == container and one.running for one in self._init + self._main)
 
-    def log_path(self, container: str, restarts: int) -> str:
-        """Where a container's output goes, in the place a kubelet would use."""
-        folder = f"{self._namespace}_{self._name}_{self.uid}"
-        return os.path.join(self._context.log_dir, folder, container, f"{restarts}.log")
+    def log_path(self, container: str, restarts: int) -> Path:
+        """Where a container's output goes."""
+        return log_file(self._context.log_dir, self._first, container, restarts)
 
     def wake(self) -> None:
         """Try again at once what is being waited for."""
@@ -253,11 +252,7 @@ class PodWorker:
 
     def _finish(self) -> None:
         """The pod has been stopped: its object goes where it was waiting for that."""
-        folder = os.path.dirname(os.path.dirname(self.log_path("container", 0)))
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(pod_log_dir(self._context.log_dir, self._first), ignore_errors=True)
         self.publish()
         if self._is_stored() and "deletionTimestamp" in self.pod["metadata"]:
             self._context.store.delete("pods", self._namespace, self._name)
-
-
-Runner = Callable[[], Awaitable[None]]

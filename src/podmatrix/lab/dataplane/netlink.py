@@ -1,0 +1,199 @@
+"""Links, addresses, routes and neighbours of one network namespace, in iproute2's words.
+
+A thin layer over pyroute2 that gives errors a subject. From one thread at a time, and never from a
+thread that runs an event loop: pyroute2 has one of its own.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from podmatrix.errors import LabError
+from podmatrix.lab.netns import NetNS
+
+PROTO_BOOT = 3
+"""What routes get that `ip route` and most CNI plugins add: shown without a protocol."""
+
+PROTO_FELIX = 80
+"""Calico's DeviceRouteProtocol."""
+
+SCOPE_LINK = 253
+_NUD_PERMANENT = 0x80
+_RTNH_F_ONLINK = 4
+_DEFAULT = IPv4Network("0.0.0.0/0")
+
+
+class Netlink:
+    """What can be changed in one network namespace. Every method raises LabError."""
+
+    def __init__(self, ipr: IPRoute, where: str) -> None:
+        self._ipr = ipr
+        self._where = where
+
+    @contextmanager
+    def _doing(self, what: str, *, tolerate: tuple[int, ...] = ()) -> Iterator[None]:
+        try:
+            yield
+        except (NetlinkError, OSError) as exc:
+            code = exc.code if isinstance(exc, NetlinkError) else exc.errno
+            if code not in tolerate:
+                reason = os.strerror(code) if code else str(exc)
+                raise LabError(f"ip {what} (in {self._where}): {reason}") from exc
+
+    def find_link(self, name: str) -> int | None:
+        """The index of a link, None where there is none."""
+        with self._doing(f"link show {name}", tolerate=(errno.ENODEV,)):
+            for link in self._ipr.link("get", ifname=name):
+                return int(link["index"])
+        return None
+
+    def link(self, name: str) -> int:
+        """The index of a link that must be there."""
+        index = self.find_link(name)
+        if index is None:
+            raise LabError(f"ip link show {name} (in {self._where}): no such device")
+        return index
+
+    def mac(self, index: int) -> str:
+        """The MAC address of a link."""
+        with self._doing(f"link show {index}"):
+            (link,) = self._ipr.link("get", index=index)
+            return str(link.get_attr("IFLA_ADDRESS"))
+
+    def master(self, index: int) -> int | None:
+        """The index of the bridge a link is a port of."""
+        with self._doing(f"link show {index}"):
+            (link,) = self._ipr.link("get", index=index)
+            master = link.get_attr("IFLA_MASTER")
+            return None if master is None else int(master)
+
+    def add_link(self, name: str, kind: str, **attributes: Any) -> int:
+        """Make a link and return its index; attributes are pyroute2's."""
+        with self._doing(f"link add {name} type {kind}"):
+            self._ipr.link("add", ifname=name, kind=kind, **attributes)
+        return self.link(name)
+
+    def add_veth(self, name: str, peer: str, netns: NetNS, **attributes: Any) -> int:
+        """A veth pair whose other end, `peer`, starts in `netns`; `peer_*` attributes are its own.
+
+        Returns the index of the near end.
+        """
+        own = {key: value for key, value in attributes.items() if not key.startswith("peer_")}
+        far = {key[5:]: value for key, value in attributes.items() if key.startswith("peer_")}
+        with self._doing(f"link add {name} type veth peer {peer} netns {netns.name}"):
+            descriptor = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._ipr.link(
+                    "add",
+                    ifname=name,
+                    kind="veth",
+                    peer={"ifname": peer, "net_ns_fd": descriptor, **far},
+                    **own,
+                )
+            finally:
+                os.close(descriptor)
+        return self.link(name)
+
+    def set_link(self, index: int, **attributes: Any) -> None:
+        """Change a link: `state="up"`, `mtu=`, `address=`, `master=`."""
+        with self._doing(f"link set {index} {attributes}"):
+            self._ipr.link("set", index=index, **attributes)
+
+    def delete_link(self, name: str) -> bool:
+        """Remove a link; False where there is none."""
+        index = self.find_link(name)
+        if index is None:
+            return False
+        with self._doing(f"link del {name}", tolerate=(errno.ENODEV,)):
+            self._ipr.link("del", index=index)
+        return True
+
+    def addresses(self, index: int) -> list[IPv4Interface]:
+        """The IPv4 addresses of a link."""
+        with self._doing(f"address show {index}"):
+            return [
+                IPv4Interface(f"{message.get_attr('IFA_LOCAL')}/{message['prefixlen']}")
+                for message in self._ipr.get_addr(family=2, index=index)
+            ]
+
+    def add_address(self, index: int, address: IPv4Interface, *, label: str = "") -> None:
+        """Give a link an address; a broadcast address too where the network has one."""
+        more: dict[str, Any] = {"label": label} if label else {}
+        if address.network.prefixlen < 31:
+            more["broadcast"] = str(address.network.broadcast_address)
+        with self._doing(f"address add {address} dev {index}"):
+            self._ipr.addr(
+                "add",
+                index=index,
+                address=str(address.ip),
+                prefixlen=address.network.prefixlen,
+                **more,
+            )
+
+    def add_route(
+        self,
+        destination: IPv4Network = _DEFAULT,
+        *,
+        via: IPv4Address | None = None,
+        dev: int | None = None,
+        proto: int = PROTO_BOOT,
+        scope: int = 0,
+        metric: int | None = None,
+        onlink: bool = False,
+        command: str = "add",
+        exist_ok: bool = False,
+    ) -> None:
+        """`command`: `add` refuses duplicates, `prepend` puts the route in front of its likes."""
+        route: dict[str, Any] = {"proto": proto, "scope": scope}
+        if via is not None:
+            route["gateway"] = str(via)
+        if dev is not None:
+            route["oif"] = dev
+        if metric is not None:
+            route["priority"] = metric
+        if onlink:
+            route["flags"] = _RTNH_F_ONLINK
+        what = f"route {command} {destination} via {via} dev {dev}"
+        with self._doing(what, tolerate=(errno.EEXIST,) if exist_ok else ()):
+            self._ipr.route(command, dst=_route_destination(destination), **route)
+
+    def add_blackhole(self, destination: IPv4Network, *, proto: int) -> None:
+        """A route that drops."""
+        with self._doing(f"route add blackhole {destination}"):
+            self._ipr.route("add", dst=str(destination), type="blackhole", proto=proto)
+
+    def delete_default_routes(self, dev: int) -> None:
+        """Remove every IPv4 default route by way of a link."""
+        with self._doing(f"route del default dev {dev}"):
+            for route in self._ipr.get_default_routes(family=2):
+                if route.get_attr("RTA_OIF") == dev:
+                    self._ipr.route("del", dst="default", oif=dev)
+
+    def add_neighbour(self, index: int, address: IPv4Address, mac: str) -> None:
+        """A permanent neighbour."""
+        with self._doing(f"neigh add {address} lladdr {mac} dev {index}"):
+            self._ipr.neigh(
+                "replace", dst=str(address), lladdr=mac, ifindex=index, state=_NUD_PERMANENT
+            )
+
+    def add_fdb(self, index: int, mac: str, remote: IPv4Address) -> None:
+        """A permanent entry of a VXLAN device: frames to `mac` go to `remote`."""
+        with self._doing(f"fdb append {mac} dev {index} dst {remote}"):
+            self._ipr.fdb("append", ifindex=index, lladdr=mac, dst=str(remote))
+
+
+def _route_destination(destination: IPv4Network) -> str:
+    return "default" if destination == _DEFAULT else str(destination)
+
+
+@contextmanager
+def connect(netns: NetNS) -> Iterator[Netlink]:
+    """Speak netlink with a namespace."""
+    with netns.ipr() as ipr:
+        yield Netlink(ipr, netns.name)
