@@ -8,15 +8,15 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help acceptance test lint type format benchmark lock venv venv-dev tools clean
+.PHONY: help acceptance test lint type format benchmark lock setup venv venv-dev tools clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-acceptance: tools  ## bring up the embedded lab, prove its pod networks, write reports/latest
+acceptance: setup  ## bring up the embedded lab, prove its pod networks, write reports/latest
 	$(bin)/python -m pytest $(ARGS)
 
-test: tools  ## run the harness' own tests
+test: setup  ## run the harness' own tests
 	$(bin)/python -m pytest tests $(ARGS)
 
 lint: venv-dev  ## check form and layers: ruff, import-linter
@@ -31,7 +31,7 @@ format: venv-dev  ## format the code and repair what ruff can
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
-benchmark: tools  ## measure a run on this machine, for information
+benchmark: setup  ## measure a run on this machine, for information
 	$(bin)/python -m benchmarks.sweep $(ARGS)
 
 lock: venv-dev  ## write requirements/*.txt anew; ARGS=--upgrade for the newest versions
@@ -39,14 +39,18 @@ lock: venv-dev  ## write requirements/*.txt anew; ARGS=--upgrade for the newest 
 	$(bin)/uv pip compile $(lock) $(ARGS) --group build --group dev -c requirements/test.txt -o requirements/dev.txt
 lock := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml
 
+setup:  ## what acceptance and test begin with: system tools and .venv
+	@sh .ci/setup.sh tools
+	@sh .ci/setup.sh venv
+
 venv:  ## make .venv with the locked dependencies
-	@.ci/setup.sh venv
+	@sh .ci/setup.sh venv
 
 venv-dev:
-	@.ci/setup.sh venv dev
+	@sh .ci/setup.sh venv dev
 
-tools: venv  ## check the system tools of the lab; as root, install what is missing
-	@.ci/setup.sh tools
+tools:  ## check the system tools of the lab; as root, install what is missing
+	@sh .ci/setup.sh tools
 
 clean:  ## remove all that was made here, but the reports
 	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist src/*.egg-info

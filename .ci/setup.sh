@@ -44,7 +44,8 @@ install_packages() {
     case $(family) in
         debian)
             apt-get update -qq || say "the package lists could not be refreshed: trying those at hand"
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
+                --no-install-recommends "$@"
             ;;
         fedora) dnf install -y -q "$@" ;;
         alpine) apk add -q -U "$@" ;;
@@ -193,7 +194,7 @@ venv() {
 # "tool package" of each that is missing, by the product's own list. Busybox stands in for ip, ping,
 # nsenter and others on Alpine, without what the lab needs of them: not counted.
 missing_tools() {
-    $VENV/bin/python - "$(family)" <<'PYTHON'
+    PYTHONPATH=src "$found" -B - "$(family)" <<'EOF'
 import shutil
 import sys
 from pathlib import Path
@@ -210,24 +211,27 @@ def which(name: str, path: str | None = None) -> str | None:
 
 for tool in missing_tools(which=which):
     print(tool.name, getattr(tool, sys.argv[1], ""))
-PYTHON
+EOF
 }
 
-column() { echo "$1" | cut -d' ' -f"$2" | sort -u | tr '\n' ' ' | sed 's/ $//'; }
+column() { printf '%s\n' "$1" | cut -d' ' -f"$2" | sort -u | tr '\n' ' ' | sed 's/ *$//'; }
 
 tools() {
     [ "$(uname -s)" = Linux ] || die "the embedded lab needs Linux, this is $(uname -s). Against a" \
         "real cluster the suites run here too: make venv && .venv/bin/pytest --kubeconfig=FILE"
+    choose_python
     missing=$(missing_tools)
     [ -n "$missing" ] || return 0
-    packages=$(column "$missing" 2)
     if can_install; then
-        # shellcheck disable=SC2086
-        install_packages $packages || true
+        # shellcheck disable=SC2046
+        install_packages $(column "$missing" 2) || true
         missing=$(missing_tools)
         [ -n "$missing" ] || return 0
-        packages=$(column "$missing" 2)
     fi
+    packages=$(column "$missing" 2)
+    # Asked for now, so that one command is enough.
+    [ "$(family)" != debian ] || "$found" -c 'import ensurepip' 2>/dev/null \
+        || packages="$packages python3-venv"
     command=$(install_command "$packages")
     [ -n "$command" ] && cure="run \`$command\`" || cure="install them with this system's package manager"
     die "missing: $(column "$missing" 1): $cure"

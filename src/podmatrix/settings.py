@@ -46,7 +46,10 @@ class NodeChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One run. Timeouts in seconds; `attempts` counts sweep rounds for required cells."""
+    """One run. Timeouts in seconds; `attempts` counts sweep rounds for required cells.
+
+    An empty `profile` is the one a saved record was made with.
+    """
 
     target: Target
     profile: str

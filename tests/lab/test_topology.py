@@ -39,11 +39,12 @@ def test_an_unquoted_bridge_plugin_is_the_version_it_says(topology_file: Path) -
     [
         ("calico: {pool: 10.244.0.0/16}", "flannel.network", "overlaps calico.pool"),
         ("flannel: {network: 10.96.0.0/16}", "service_cidr", "overlaps flannel.network"),
-        ("service_cidr: 10.200.0.0/12", "service_cidr", "host bits"),
+        ("service_cidr: 10.200.0.0/12", "service_cidr", "its first address and the prefix length"),
         ("service_cidr: 10.192.0.0/12", "service_cidr", "overlaps calico.pool"),
         ("calico: {pool: 192.168.0.0/16}", "calico.pool", "overlaps underlay.cidr"),
         ("underlay: {mtu: 575}", "underlay.mtu", "greater than or equal to 576"),
         ("underlay: {mtu: 600}", "underlay.mtu", "at least 626"),
+        ("calico: {pool: 10.200/16}", "calico.pool", "its first address and the prefix length"),
         ("calico: {mtu: 500}", "calico.mtu", "greater than or equal to 576"),
         ("nodees: []", "nodees", "did you mean nodes?"),
         ("flannel: {vnii: 2}", "flannel.vnii", "did you mean vni?"),

@@ -1,7 +1,8 @@
 """Removes what one run made, and nothing else: by the run's label, or its own namespace."""
 
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from podmatrix.cluster import objects
 from podmatrix.cluster.client import Cluster
@@ -14,13 +15,25 @@ DEADLINE_S = 30.0
 PARALLEL_REQUESTS = 8
 
 
-class Pending(Protocol):
-    """Requests that create something and are not answered yet."""
+class InFlight:
+    """Counts requests that create something, so that clean-up does not overtake them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
 
     @property
     def empty(self) -> bool:
-        """Whether there are none."""
-        ...
+        """Whether every such request has been answered."""
+        return self._count == 0
 
 
 def remove(
@@ -29,7 +42,7 @@ def remove(
     run_id: str,
     *,
     owns_namespace: bool,
-    in_flight: Pending,
+    in_flight: InFlight,
     progress: Callable[[str], None],
 ) -> tuple[str, ...]:
     """Delete and wait until it is gone, 30 s at most; calling it again does no harm.

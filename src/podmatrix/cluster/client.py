@@ -115,9 +115,7 @@ class Cluster:
 
     def nodes(self) -> tuple[NodeInfo, ...]:
         """All nodes, sorted by name. Raises ClusterError."""
-        from kubernetes import client
-
-        document = self.read("list the nodes", lambda api: client.CoreV1Api(api).list_node(**RAW))
+        document = self.read("list the nodes", lambda api: core_api(api).list_node(**RAW))
         infos = [_node_info(item) for item in document.get("items") or ()]
         return tuple(sorted(infos, key=lambda info: info.name))
 
@@ -126,6 +124,27 @@ class Cluster:
         if hasattr(self._local, "api"):
             self._local.api.close()
             del self._local.api
+
+
+def core_api(api: Any) -> Any:  # noqa: ANN401  bodies are plain JSON here, not the client's models
+    """CoreV1Api on an ApiClient."""
+    from kubernetes import client
+
+    return client.CoreV1Api(api)
+
+
+def apps_api(api: Any) -> Any:  # noqa: ANN401  as above
+    """AppsV1Api on an ApiClient."""
+    from kubernetes import client
+
+    return client.AppsV1Api(api)
+
+
+def custom_api(api: Any) -> Any:  # noqa: ANN401  as above
+    """CustomObjectsApi on an ApiClient."""
+    from kubernetes import client
+
+    return client.CustomObjectsApi(api)
 
 
 def connect(

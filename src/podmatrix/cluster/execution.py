@@ -1,8 +1,8 @@
 """One command in one pod, over a WebSocket, with the official client.
 
 What its `stream` does with a broken exec is not an error everywhere: a refused upgrade is an
-ApiException with status 0, a cut connection ends quietly without an exit status, and reading without
-a timeout may block for ever. Nothing here reads without one.
+ApiException with status 0, a cut connection ends quietly without an exit status, and reading
+without a timeout may block for ever. Nothing here reads without one.
 """
 
 import json
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from podmatrix.cluster.client import Cluster
+from podmatrix.cluster.client import Cluster, core_api
 from podmatrix.cluster.failures import (
     exec_failure,
     is_transient,
@@ -117,10 +117,9 @@ class _Opening:
         self._done.set()
 
     def _stream(self) -> Any:  # noqa: ANN401  the client has no types
-        from kubernetes import client
         from kubernetes.stream import stream
 
-        api = client.CoreV1Api(self._cluster.new_api())
+        api = core_api(self._cluster.new_api())
         return stream(
             api.connect_get_namespaced_pod_exec,
             **self._request,

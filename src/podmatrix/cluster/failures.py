@@ -1,7 +1,7 @@
 """What can go wrong with a request, in one table: what is tried again, and what it is called.
 
-Nothing of `kubernetes`, urllib3 or websocket-client gets past this module: callers see ClusterError,
-StatusError where the server answered, ExecError for an exec.
+Nothing of `kubernetes`, urllib3 or websocket-client gets past this module: callers see
+ClusterError, StatusError where the server answered, ExecError for an exec.
 """
 
 import json

@@ -29,8 +29,9 @@ def in_cluster() -> tuple[Any, str]:
     from kubernetes.config import ConfigException
 
     configuration = client.Configuration()
+    load: Any = config.load_incluster_config
     try:
-        config.load_incluster_config(client_configuration=configuration)
+        load(client_configuration=configuration)
     except ConfigException as exc:
         raise ClusterError(
             f"--in-cluster: this is no pod of a cluster ({exc}); give --kubeconfig=FILE instead"
@@ -69,8 +70,9 @@ def _load(path: Path, context: str) -> Any:  # noqa: ANN401  the client has no t
     from kubernetes.config import ConfigException
 
     configuration = client.Configuration()
+    load: Any = config.load_kube_config
     try:
-        config.load_kube_config(
+        load(
             config_file=str(path),
             context=context,
             client_configuration=configuration,

@@ -14,7 +14,7 @@ import yaml
 from podmatrix.cluster.client import HOSTNAME_LABEL
 from podmatrix.errors import TestbedError
 from podmatrix.model import PodRole
-from podmatrix.profile import DEFAULT_NETWORK, Profile
+from podmatrix.profile import DEFAULT_NETWORK, Network, Profile
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "manifests"
 """They belong to the checkout, not to the installed package."""
@@ -78,9 +78,7 @@ def pod_manifest(
     return pod
 
 
-def network_annotations(
-    profile: Profile, role: PodRole, nads: Mapping[str, str]
-) -> dict[str, str]:
+def network_annotations(profile: Profile, role: PodRole, nads: Mapping[str, str]) -> dict[str, str]:
     """What Multus is asked for; empty for a pod on the cluster's default network alone."""
     annotations = {}
     selections = []
@@ -109,12 +107,8 @@ def nad_manifest(
 
     Raises TestbedError where the profile's network is not Flannel: what would be in it is unknown.
     """
-    network = next(
-        network
-        for network in profile.networks.values()
-        if reference in (network.attach.default, network.attach.secondary)
-    )
-    if network.cni != "flannel":
+    network = _network_of(profile, reference)
+    if not can_stand_in(profile, reference):
         raise TestbedError(
             f"NetworkAttachmentDefinition {reference} is missing, and only one for Flannel can be "
             f"made here (the profile says cni: {network.cni}); apply it, then run again"
@@ -133,6 +127,11 @@ def nad_manifest(
     return nad
 
 
+def can_stand_in(profile: Profile, reference: str) -> bool:
+    """Whether nad_manifest() knows what a missing `reference` should hold."""
+    return _network_of(profile, reference).cni == "flannel"
+
+
 def needed_nads(profile: Profile) -> tuple[str, ...]:
     """The NetworkAttachmentDefinitions that the profile's pods ask for, in order of first use."""
     wanted: dict[str, None] = {}
@@ -143,10 +142,16 @@ def needed_nads(profile: Profile) -> tuple[str, ...]:
     return tuple(reference for reference in wanted if reference != DEFAULT_NETWORK)
 
 
+def _network_of(profile: Profile, reference: str) -> Network:
+    return next(
+        network
+        for network in profile.networks.values()
+        if reference in (network.attach.default, network.attach.secondary)
+    )
+
+
 def _pinned_to(hostname: str) -> dict[str, Any]:
-    term = {
-        "matchExpressions": [{"key": HOSTNAME_LABEL, "operator": "In", "values": [hostname]}]
-    }
+    term = {"matchExpressions": [{"key": HOSTNAME_LABEL, "operator": "In", "values": [hostname]}]}
     return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
 
 

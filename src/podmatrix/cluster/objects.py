@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podmatrix.cluster.client import CONNECT_TIMEOUT_S, RAW, Cluster
+from podmatrix.cluster.client import CONNECT_TIMEOUT_S, RAW, Cluster, core_api, custom_api
 from podmatrix.cluster.failures import StatusError
 
 NAD_RESOURCE = ("k8s.cni.cncf.io", "v1")
@@ -14,57 +14,45 @@ Object = dict[str, Any]
 
 def create_namespace(cluster: Cluster, manifest: Mapping[str, Any]) -> Object:
     """Raises StatusError 409 where it exists."""
-    from kubernetes import client
-
     return cluster.read(
         f"create namespace {manifest['metadata']['name']}",
-        lambda api: client.CoreV1Api(api).create_namespace(manifest, **RAW),
+        lambda api: core_api(api).create_namespace(manifest, **RAW),
     )
 
 
 def read_namespace(cluster: Cluster, name: str) -> Object | None:
     """The namespace, or None where there is none."""
-    from kubernetes import client
-
     return _unless_missing(
         cluster,
         f"read namespace {name}",
-        lambda api: client.CoreV1Api(api).read_namespace(name, **RAW),
+        lambda api: core_api(api).read_namespace(name, **RAW),
     )
 
 
 def delete_namespace(cluster: Cluster, name: str, uid: str) -> None:
     """Ask for its removal; nothing happens where it is another one, or none."""
-    from kubernetes import client
-
     body = {"preconditions": {"uid": uid}}
     _unless_missing(
         cluster,
         f"delete namespace {name}",
-        lambda api: client.CoreV1Api(api).delete_namespace(name, body=body, **RAW),
+        lambda api: core_api(api).delete_namespace(name, body=body, **RAW),
     )
 
 
 def create_pod(cluster: Cluster, manifest: Mapping[str, Any]) -> Object:
     """Raises StatusError 409 where it exists."""
-    from kubernetes import client
-
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     return cluster.read(
         f"create pod {namespace}/{name}",
-        lambda api: client.CoreV1Api(api).create_namespaced_pod(namespace, manifest, **RAW),
+        lambda api: core_api(api).create_namespaced_pod(namespace, manifest, **RAW),
     )
 
 
 def list_pods(cluster: Cluster, namespace: str, selector: str) -> tuple[list[Object], str]:
     """Pods by label, and the resourceVersion from which to watch them."""
-    from kubernetes import client
-
     document = cluster.read(
         f"list the pods of namespace {namespace}",
-        lambda api: client.CoreV1Api(api).list_namespaced_pod(
-            namespace, label_selector=selector, **RAW
-        ),
+        lambda api: core_api(api).list_namespaced_pod(namespace, label_selector=selector, **RAW),
     )
     version = (document.get("metadata") or {}).get("resourceVersion", "")
     return list(document.get("items") or ()), str(version)
@@ -77,12 +65,13 @@ def watch_pods(
 
     Raises ClusterError where the watch is cut or too old (410): list again then.
     """
-    from kubernetes import client, watch
+    from kubernetes import watch
 
     seconds = max(1, round(timeout_s))
     with cluster.errors(f"watch the pods of namespace {namespace}"):
-        events = watch.Watch(return_type="object").stream(
-            client.CoreV1Api(cluster.api).list_namespaced_pod,
+        untyped: Any = watch.Watch
+        events = untyped(return_type="object").stream(
+            core_api(cluster.api).list_namespaced_pod,
             namespace,
             label_selector=selector,
             resource_version=version,
@@ -95,41 +84,33 @@ def watch_pods(
 
 def delete_pod(cluster: Cluster, pod: Object) -> None:
     """Remove exactly this pod, at once; nothing happens where it is gone."""
-    from kubernetes import client
-
     metadata = pod["metadata"]
     name, namespace = metadata["name"], metadata["namespace"]
     body = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
     _unless_missing(
         cluster,
         f"delete pod {namespace}/{name}",
-        lambda api: client.CoreV1Api(api).delete_namespaced_pod(name, namespace, body=body, **RAW),
+        lambda api: core_api(api).delete_namespaced_pod(name, namespace, body=body, **RAW),
     )
 
 
 def pod_events(cluster: Cluster, namespace: str, pod: str) -> list[Object]:
     """The events of one pod, oldest first."""
-    from kubernetes import client
-
     selector = f"involvedObject.kind=Pod,involvedObject.name={pod}"
     document = cluster.read(
         f"list the events of pod {namespace}/{pod}",
-        lambda api: client.CoreV1Api(api).list_namespaced_event(
-            namespace, field_selector=selector, **RAW
-        ),
+        lambda api: core_api(api).list_namespaced_event(namespace, field_selector=selector, **RAW),
     )
     return sorted(document.get("items") or (), key=_event_time)
 
 
 def read_nad(cluster: Cluster, reference: str) -> Object | None:
     """The NetworkAttachmentDefinition `namespace/name`, or None where there is none."""
-    from kubernetes import client
-
     namespace, _, name = reference.partition("/")
     return _unless_missing(
         cluster,
         f"read NetworkAttachmentDefinition {reference}",
-        lambda api: client.CustomObjectsApi(api).get_namespaced_custom_object(
+        lambda api: custom_api(api).get_namespaced_custom_object(
             *NAD_RESOURCE, namespace, NAD_PLURAL, name, **RAW
         ),
     )
@@ -137,12 +118,10 @@ def read_nad(cluster: Cluster, reference: str) -> Object | None:
 
 def create_nad(cluster: Cluster, manifest: Mapping[str, Any]) -> Object:
     """Raises StatusError 404 where the cluster does not know the resource."""
-    from kubernetes import client
-
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     return cluster.read(
         f"create NetworkAttachmentDefinition {namespace}/{name}",
-        lambda api: client.CustomObjectsApi(api).create_namespaced_custom_object(
+        lambda api: custom_api(api).create_namespaced_custom_object(
             *NAD_RESOURCE, namespace, NAD_PLURAL, manifest, **RAW
         ),
     )
@@ -150,12 +129,10 @@ def create_nad(cluster: Cluster, manifest: Mapping[str, Any]) -> Object:
 
 def list_nads(cluster: Cluster, namespace: str, selector: str) -> list[Object]:
     """NetworkAttachmentDefinitions by label; none where the cluster does not know the resource."""
-    from kubernetes import client
-
     document = _unless_missing(
         cluster,
         f"list the NetworkAttachmentDefinitions of namespace {namespace}",
-        lambda api: client.CustomObjectsApi(api).list_namespaced_custom_object(
+        lambda api: custom_api(api).list_namespaced_custom_object(
             *NAD_RESOURCE, namespace, NAD_PLURAL, label_selector=selector, **RAW
         ),
     )
@@ -164,15 +141,13 @@ def list_nads(cluster: Cluster, namespace: str, selector: str) -> list[Object]:
 
 def delete_nad(cluster: Cluster, nad: Object) -> None:
     """Remove exactly this one; nothing happens where it is gone."""
-    from kubernetes import client
-
     metadata = nad["metadata"]
     name, namespace = metadata["name"], metadata["namespace"]
     body = {"preconditions": {"uid": metadata["uid"]}}
     _unless_missing(
         cluster,
         f"delete NetworkAttachmentDefinition {namespace}/{name}",
-        lambda api: client.CustomObjectsApi(api).delete_namespaced_custom_object(
+        lambda api: custom_api(api).delete_namespaced_custom_object(
             *NAD_RESOURCE, namespace, NAD_PLURAL, name, body=body, **RAW
         ),
     )

@@ -163,9 +163,7 @@ class _Sweep:
         def ask() -> Answers:
             if deadline.expired:
                 raise ClusterError(f"not begun within the {deadline.timeout_s:g} s of the round")
-            return prober.ask(
-                targets, layout=layout, deadline=deadline, cancelled=self.cancelled
-            )
+            return prober.ask(targets, layout=layout, deadline=deadline, cancelled=self.cancelled)
 
         return lambda: patiently(ask, transient=self._throttled)
 

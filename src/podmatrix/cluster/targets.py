@@ -1,4 +1,4 @@
-"""Which address a cell aims at, which one it starts from, and whether an answer would mean it. Pure.
+"""Which address a cell aims at, which it starts from, and whether an answer would mean it. Pure.
 
 Addresses come from the live pods alone: eth0's from status.podIPs, those of added interfaces from
 network-status, a hostNetwork pod's from its node.
@@ -29,7 +29,8 @@ class Source:
 class Target:
     """A cell that can be probed: its addresses and `interface`, to which a bound probe is bound.
 
-    `interface` is None for a natural probe. `ambiguous` says why an answer would not tell who gave it; empty where it would.
+    `interface` is None for a natural probe. `ambiguous` says why an answer would not tell who gave
+    it; empty where it would.
     """
 
     cell_id: str

@@ -4,23 +4,14 @@ Everything made carries the run's label, and is written down before the request 
 Nothing outside the run's namespace is ever created, changed or deleted.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from podmatrix.cluster import objects
+from podmatrix.cluster.cleanup import InFlight, remove
 from podmatrix.cluster.client import Cluster
-from podmatrix.cluster.cleanup import remove
 from podmatrix.cluster.failures import StatusError
-from podmatrix.cluster.live import (
-    is_over,
-    is_ready,
-    last_event,
-    live_pod,
-    missing_pod,
-    state,
-)
 from podmatrix.cluster.manifests import (
     RUN_LABEL,
     nad_manifest,
@@ -28,16 +19,14 @@ from podmatrix.cluster.manifests import (
     needed_nads,
     pod_manifest,
 )
+from podmatrix.cluster.readiness import Readiness
 from podmatrix.cluster.workers import Limit, in_parallel
-from podmatrix.errors import ClusterError, ConvergenceTimeout, PodmatrixError, TestbedError
+from podmatrix.errors import PodmatrixError, TestbedError
 from podmatrix.model import LivePod, Node, PodRole
 from podmatrix.polling import Deadline, wait_until
 from podmatrix.profile import Profile
 
 PARALLEL_REQUESTS = 8
-PROGRESS_S = 5.0
-"""How often the state of the slowest pod is said while nothing else changes."""
-
 SERVICE_ACCOUNT_WAIT_S = 20.0
 
 Progress = Callable[[str], None]
@@ -67,9 +56,15 @@ class Testbed:
         self._roles = tuple(roles)
         self._deadline = Deadline(timeout_s)
         self._progress = progress
-        self._refused: dict[str, str] = {}
-        self._seen: dict[str, dict[str, Any]] = {}
         self._in_flight = InFlight()
+        self._readiness = Readiness(
+            cluster,
+            self.namespace,
+            self.selector,
+            [role.id for role in roles],
+            deadline=self._deadline,
+            progress=progress,
+        )
 
     @property
     def selector(self) -> str:
@@ -82,14 +77,7 @@ class Testbed:
         Raises ClusterError where the API does not answer.
         """
         self._progress(f"namespace {self.namespace}: {len(self._roles)} pods")
-        while self._waiting() and not self._deadline.expired:
-            found, version = objects.list_pods(self.cluster, self.namespace, self.selector)
-            self._seen = {pod["metadata"]["name"]: pod for pod in found}
-            if self._waiting():
-                self._follow(version)
-            if self._waiting():
-                self._progress(self._slowest())
-        self.pods = tuple(self._live(role) for role in self._roles)
+        self.pods = self._readiness.wait()
         ready = sum(not pod.problem for pod in self.pods)
         self._progress(f"{ready} of {len(self.pods)} pods ready")
         for pod in self.pods:
@@ -107,9 +95,7 @@ class Testbed:
             progress=self._progress,
         )
 
-    def create(
-        self, profile: Profile, hostnames: Mapping[str, str], *, image: str
-    ) -> None:
+    def create(self, profile: Profile, hostnames: Mapping[str, str], *, image: str) -> None:
         """Create namespace, missing NADs and pods. Raises ClusterError, TestbedError."""
         self._make_namespace()
         nads = self._make_nads(profile)
@@ -132,11 +118,11 @@ class Testbed:
             timeout_s=max(60.0, self._deadline.timeout_s),
             what="create the pods",
         )
-        for name, result in results:
-            if isinstance(result, PodmatrixError):
-                self._refused[name] = str(result)
-        if len(self._refused) == len(manifests):
-            raise TestbedError(f"no pod could be created: {next(iter(self._refused.values()))}")
+        errors = [(name, error) for name, error in results if isinstance(error, PodmatrixError)]
+        if errors and len(errors) == len(manifests):
+            raise TestbedError(f"no pod could be created: {errors[0][1]}") from errors[0][1]
+        for name, error in errors:
+            self._readiness.refuse(name, str(error))
 
     def _make_namespace(self) -> None:
         if not self.owns_namespace:
@@ -215,98 +201,9 @@ class Testbed:
         found, _ = objects.list_pods(self.cluster, self.namespace, self.selector)
         return any(pod["metadata"]["name"] == name for pod in found)
 
-    def _follow(self, version: str) -> None:
-        """Take in changes until nothing is waited for any more, or for PROGRESS_S."""
-        slice_s = min(PROGRESS_S, max(1.0, self._deadline.remaining_s))
-        try:
-            changes = objects.watch_pods(
-                self.cluster, self.namespace, self.selector, version, timeout_s=slice_s
-            )
-            for kind, pod in changes:
-                name = pod["metadata"].get("name")
-                if kind == "DELETED":
-                    self._seen.pop(name, None)
-                    self._refused[name] = "it was deleted while it was waited for"
-                elif kind != "BOOKMARK":
-                    self._seen[name] = pod
-                if not self._waiting() or self._deadline.expired:
-                    return
-        except ClusterError:
-            # Cut, too old (410) or not allowed: the list is asked again, at a measured pace.
-            self._poll(slice_s)
-
-    def _poll(self, timeout_s: float) -> None:
-        def nothing_waiting() -> bool:
-            found, _ = objects.list_pods(self.cluster, self.namespace, self.selector)
-            self._seen = {pod["metadata"]["name"]: pod for pod in found}
-            return not self._waiting()
-
-        try:
-            wait_until(nothing_waiting, timeout_s=timeout_s, what="pods", interval_s=0.5)
-        except ConvergenceTimeout:
-            return
-
-    def _waiting(self) -> list[str]:
-        return [
-            role.id
-            for role in self._roles
-            if role.id not in self._refused
-            and not is_ready(pod := self._seen.get(role.id) or {})
-            and not is_over(pod)
-        ]
-
-    def _slowest(self) -> str:
-        waiting = self._waiting()
-        ready = len(self._roles) - len(waiting) - len(self._refused)
-        name = waiting[0]
-        event = self._last_event(name)
-        return (
-            f"{ready} of {len(self._roles)} pods ready; waiting for {name} "
-            f"({state(self._seen.get(name))})" + (f", last event {event}" if event else "")
-        )
-
-    def _last_event(self, name: str) -> str:
-        try:
-            return last_event(objects.pod_events(self.cluster, self.namespace, name))
-        except ClusterError as exc:
-            return f"unknown ({exc})"
-
-    def _live(self, role: PodRole) -> LivePod:
-        refused, pod = self._refused.get(role.id, ""), self._seen.get(role.id)
-        if pod is None:
-            problem = refused or f"not there after {self._deadline.timeout_s:g} s"
-            return missing_pod(role_id=role.id, namespace=self.namespace, problem=problem)
-        if not is_ready(pod) and not refused:
-            event = self._last_event(role.id)
-            refused = f"not ready within {self._deadline.timeout_s:g} s: {state(pod)}" + (
-                f"; last event {event}" if event else ""
-            )
-        return live_pod(pod, role_id=role.id, problem=refused)
-
     def _note(self, note: str) -> None:
         self.notes += (note,)
         self._progress(note)
-
-
-class InFlight:
-    """Counts requests that create something, so that clean-up does not overtake them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._count += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._count -= 1
-
-    @property
-    def empty(self) -> bool:
-        """Whether every such request has been answered."""
-        return self._count == 0
 
 
 def deploy(

@@ -18,7 +18,7 @@ from podmatrix.lab.apiserver.spec import ClusterSpec, NodeSpec
 from podmatrix.lab.baseline import cluster_objects
 from podmatrix.lab.boot import Request, Status
 from podmatrix.lab.container import NamespaceRuntime
-from podmatrix.lab.dataplane.encapsulation import choose_encapsulation
+from podmatrix.lab.dataplane.kernel import probe_kernel
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 from podmatrix.lab.dataplane.plan import NetworkPlan, plan_networks
 from podmatrix.lab.dataplane.underlay import set_up_underlay
@@ -40,7 +40,8 @@ def run_server(
 
 async def _run(topology: Topology, listen_fd: int, status: Status, to_init: socket.socket) -> None:
     spawner = await Spawner.connect(to_init)
-    plan = plan_networks(topology, choose_encapsulation(topology.calico))
+    kernel = await asyncio.to_thread(probe_kernel, topology.calico)
+    plan = plan_networks(topology, kernel)
     status.progress(f"underlay and {len(plan.nodes)} nodes, Calico over {plan.encapsulation}")
     networks = await _start_nodes(plan, spawner)
     image = image_root()
@@ -59,12 +60,13 @@ async def _run(topology: Topology, listen_fd: int, status: Status, to_init: sock
 
 async def _start_nodes(plan: NetworkPlan, spawner: Spawner) -> Sequence[tuple[Node, NodeNetwork]]:
     hosts = {node.name: str(node.address) for node in plan.nodes}
-    await asyncio.to_thread(set_up_underlay, plan, netns.adopt("lab"))
+    lab = netns.adopt("lab")
+    await asyncio.to_thread(set_up_underlay, plan, lab)
 
     async def start(name: str) -> tuple[Node, NodeNetwork]:
         namespace = await asyncio.to_thread(netns.create, name)
         node = await start_node(spawner, name, namespace, hosts)
-        network = NodeNetwork(plan, name, namespace, node.root)
+        network = NodeNetwork(plan, name, netns=namespace, files=node.root, lab=lab)
         await asyncio.to_thread(network.set_up)
         return node, network
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import yaml
 
-from podmatrix.lab.apiserver.seed import network_attachment_definition, network_daemon_sets
-from podmatrix.lab.dataplane.node_network import calico_objects
+from podmatrix.lab.apiserver.seed import (
+    ip_pool,
+    network_attachment_definition,
+    network_daemon_sets,
+)
 from podmatrix.lab.dataplane.plan import NetworkPlan
 from podmatrix.lab.topology import Topology
 
@@ -20,12 +23,25 @@ FLANNEL_NAD: dict[str, object] = {
 def cluster_objects(plan: NetworkPlan) -> list[dict[str, Any]]:
     """In the order in which they can be created; the system's namespaces are there already."""
     return [
-        *calico_objects(plan),
+        _default_pool(plan),
         network_attachment_definition("flannel-conf", FLANNEL_NAD),
         *network_daemon_sets(len(plan.nodes)),
         _config_map("kube-system", "kubeadm-config", _kubeadm(plan.topology)),
         _config_map("kube-flannel", "kube-flannel-cfg", _flannel(plan.topology)),
     ]
+
+
+def _default_pool(plan: NetworkPlan) -> dict[str, Any]:
+    """Named and shaped as calico-node makes it at its first start."""
+    calico, encapsulation = plan.topology.calico, plan.encapsulation
+    return ip_pool(
+        "default-ipv4-ippool",
+        str(calico.pool),
+        block_size=calico.block_size,
+        ipip_mode="Always" if encapsulation == "ipip" else "Never",
+        vxlan_mode="Always" if encapsulation == "vxlan" else "Never",
+        nat_outgoing=calico.nat_outgoing,
+    )
 
 
 def _config_map(namespace: str, name: str, data: dict[str, str]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class NetNS:
         with socket:
             yield socket
 
-    def set_sysctls(self, values: Mapping[str, str]) -> None:
+    def set_sysctls(self, values: Mapping[str, str], *, missing_ok: bool = False) -> None:
         """Write keys of /proc/sys in sysctl(8)'s spelling: `net.ipv4.conf.flannel/1.rp_filter`.
 
         /proc/sys/net shows the namespace of the thread that looks (fs/proc/proc_sysctl.c). Raises
@@ -97,6 +97,8 @@ class NetNS:
                 try:
                     _sysctl_path(key).write_text(value)
                 except OSError as exc:
+                    if missing_ok and isinstance(exc, FileNotFoundError):
+                        continue
                     raise LabError(
                         f"sysctl {key}={value} (in {self.name}): {exc.strerror}"
                     ) from exc
@@ -122,6 +124,11 @@ class NetNS:
         except OSError:
             pass  # not mounted: a half-made or an already deleted one
         self.path.unlink(missing_ok=True)
+
+
+def sysctl_name(ifname: str) -> str:
+    """An interface's name as it stands in a sysctl key."""
+    return ifname.replace(".", "/")
 
 
 def _sysctl_path(key: str) -> Path:

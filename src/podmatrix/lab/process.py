@@ -143,12 +143,11 @@ class LabProcess:
 
 def _environment() -> dict[str, str]:
     """Little: what the lab does must not depend on who starts it."""
-    package = Path(podmatrix.__file__).parent.parent
-    kept = {name: os.environ[name] for name in ("TMPDIR", "TZ") if name in os.environ}
+    package = str(Path(podmatrix.__file__).parent.parent)
+    packages = (package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     return {
-        **kept,
         "HOME": "/root",
         "LANG": "C.UTF-8",
         "PATH": search_path(),
-        "PYTHONPATH": str(package),
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in packages),
     }

@@ -238,7 +238,8 @@ def _explain(error: ErrorDetails) -> list[str]:
     message = error["msg"].removeprefix("Value error, ")
     if not path:
         return list(message.splitlines())
-    return [f"{path}: {message}, got {error['input']!r}"]
+    cure = _CURES.get(error["type"], "")
+    return [f"{path}: {message}, got {error['input']!r}{cure}"]
 
 
 def _suggestion(loc: tuple[int | str, ...]) -> str:
@@ -250,6 +251,12 @@ def _suggestion(loc: tuple[int | str, ...]) -> str:
     close = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f": did you mean {close[0]}?" if close else f": known are {', '.join(known)}"
 
+
+_CURES = {
+    "ip_v4_network": ": write its first address and the prefix length, such as 10.200.0.0/16",
+    "ip_v4_address": ": write four numbers, such as 192.168.31.128",
+    "missing": ": add the key",
+}
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "metadata": Metadata,

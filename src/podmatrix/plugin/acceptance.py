@@ -27,7 +27,8 @@ from podmatrix.lab.launch import start_lab
 from podmatrix.lab.topology import Topology, load_topology
 from podmatrix.model import Node, Observation, Observations
 from podmatrix.plan import Plan, make_plan, slots_for
-from podmatrix.plugin.state import Run, judged_run
+from podmatrix.plugin.judging import judged_run
+from podmatrix.plugin.state import Run
 from podmatrix.profile import Profile
 from podmatrix.report.record import RunInfo
 from podmatrix.settings import NodeChoice, Settings, Target

@@ -36,6 +36,8 @@ class Option:
         return self.name.lstrip("-").replace("-", "_")
 
 
+DEFAULT_PROFILES = {Target.LAB: "owner", Target.KUBECONFIG: "full-mesh", Target.RECORD: ""}
+
 OPTIONS = (
     Option(
         name="--kubeconfig",
@@ -137,6 +139,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     if sys.argv[1:] != words:
         raise pytest.UsageError(f"write options with '=': pytest {shlex.join(joined)}")
     # The same process, so that exit status, signals and the terminal stay what they were.
+    capture = early_config.pluginmanager.get_plugin("capturemanager")
+    if capture is not None:
+        capture.suspend_global_capture(in_=True)  # else it keeps what the new run prints
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *joined])
@@ -197,7 +202,7 @@ def _settings(config: pytest.Config) -> Settings:
     report_dir = Path(value["matrix_report_dir"] or "reports")
     return Settings(
         target=target,
-        profile=value["matrix_profile"] or ("full-mesh" if kubeconfig else "owner"),
+        profile=value["matrix_profile"] or DEFAULT_PROFILES[target],
         nodes=NodeChoice.parse(value["matrix_nodes"] or ("all" if on_lab else "2")),
         kubeconfig=kubeconfig,
         context=value["kube_context"] or None,

@@ -4,26 +4,23 @@ The owner deploys, sweeps and writes the record in `pytest_sessionstart`, before
 before anything is collected; items only assert.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from podmatrix.errors import PodmatrixError, ProfileError, SettingsError, TopologyError
-from podmatrix.plan import make_plan, slots_for
-from podmatrix.plugin.acceptance import carry_out, planned_slots
 from podmatrix.plugin.options import SETTINGS
-from podmatrix.plugin.state import RUN, Run, judged_run
-from podmatrix.profile import Profile, load_profile
-from podmatrix.report.files import write_reports
-from podmatrix.report.record import load_observations
-from podmatrix.settings import Settings, Target
+from podmatrix.plugin.state import REPORTS, RUN, Run
+from podmatrix.settings import Settings
 
-REPORTS = pytest.StashKey[Path]()
-"""Directory of this run's reports, in the process that owns the run."""
+if TYPE_CHECKING:
+    from podmatrix.profile import Profile
 
 WORKER_RECORD = "podmatrix_record"
 HARNESS_CRASHED = 3
@@ -45,18 +42,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _run(config: pytest.Config, settings: Settings) -> Run:
-    profile = load_profile(settings.profile)
+    from podmatrix.plan import make_plan, slots_for
+    from podmatrix.plugin.judging import judged_run
+    from podmatrix.profile import load_profile
+    from podmatrix.report.record import load_observations
+
     worker_record = getattr(config, "workerinput", {}).get(WORKER_RECORD)
-    if worker_record is not None:
-        return judged_run(profile, *load_observations(Path(worker_record)))
-    if settings.target is Target.RECORD and settings.record is not None:
-        return judged_run(profile, *load_observations(settings.record))
+    saved = Path(worker_record) if worker_record else settings.record
+    if saved is not None:
+        info, observations = load_observations(saved)
+        return judged_run(load_profile(settings.profile or info.profile), info, observations)
+    profile = load_profile(settings.profile)
     if config.option.collectonly:
+        from podmatrix.plugin.acceptance import planned_slots
+
         return Run(plan=make_plan(profile, slots_for(planned_slots(settings))))
     return _sweep(config, settings, profile)
 
 
 def _sweep(config: pytest.Config, settings: Settings, profile: Profile) -> Run:
+    from podmatrix.plugin.acceptance import carry_out
+    from podmatrix.report.files import write_reports
+
     reporter = config.pluginmanager.get_plugin("terminalreporter")
 
     def progress(line: str) -> None:

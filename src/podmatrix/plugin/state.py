@@ -1,18 +1,24 @@
-"""What a pytest process knows of its run: plan and verdicts, the same in owner and workers."""
+"""What a pytest process knows of its run: plan and verdicts, the same in owner and workers.
+
+Imported at every start of pytest, also in projects that only have podmatrix installed: what takes
+time to import (profiles, reports, the cluster's client) is imported where a run needs it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from podmatrix.expectations import expectations
-from podmatrix.judge import judge
-from podmatrix.layout import judge_layout
-from podmatrix.model import JudgedCell, JudgedFact, Observations, PreflightResult
-from podmatrix.plan import Plan, make_plan
-from podmatrix.profile import Profile
-from podmatrix.report.record import RunInfo, RunRecord
+from podmatrix.model import JudgedCell, JudgedFact, PreflightResult
+
+if TYPE_CHECKING:
+    from podmatrix.plan import Plan
+    from podmatrix.report.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,5 @@ class Run:
 
 
 RUN = pytest.StashKey[Run]()
-
-
-def judged_run(profile: Profile, info: RunInfo, observations: Observations) -> Run:
-    """Plan for the slots that were observed, and judge: pure, so that every process agrees."""
-    plan = make_plan(profile, tuple(node.slot for node in observations.nodes))
-    record = RunRecord(
-        run=info,
-        observations=observations,
-        preflight=observations.preflight,
-        layout=judge_layout(profile, plan.facts, observations),
-        cells=judge(plan.cells, expectations(profile, plan.cells), observations.cells),
-    )
-    return Run(plan=plan, record=record)
+REPORTS = pytest.StashKey[Path]()
+"""Directory of this run's reports, in the process that owns the run."""

@@ -2,9 +2,7 @@
 
 import pytest
 
-from podmatrix.plugin.owner import REPORTS
-from podmatrix.plugin.state import RUN
-from podmatrix.report.table import render_text
+from podmatrix.plugin.state import REPORTS, RUN
 
 WRONG_CELLS_SHOWN = 20
 """More would flood a CI log; matrix.txt spells out all of them."""
@@ -17,6 +15,8 @@ def pytest_terminal_summary(
     run = config.stash.get(RUN, None)
     if run is None or run.record is None or hasattr(config, "workerinput"):
         return
+    from podmatrix.report.table import render_text
+
     writer = config.get_terminal_writer()
     terminalreporter.section("podmatrix")
     text = render_text(

@@ -1,4 +1,4 @@
-"""Reads `fping -C N` (5.x): its standard error has one line per target, errors and duplicates above.
+"""Reads `fping -C N` (5.x): its standard error has a line per target, errors and duplicates above.
 
     ICMP Network Unreachable from 10.1.0.1 for ICMP Echo sent to 10.9.0.1
 

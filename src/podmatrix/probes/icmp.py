@@ -161,9 +161,7 @@ def _replies(
     addresses = tuple(addresses)
     if one.is_fping:
         return parse_fping(one.lines[role], addresses, count=sending.count, own={group.own})
-    return {
-        address: _one_ping(address, one.lines[role], group, sending) for address in addresses
-    }
+    return {address: _one_ping(address, one.lines[role], group, sending) for address in addresses}
 
 
 def _one_ping(address: str, lines: Iterable[str], group: Group, sending: Sending) -> Reply:

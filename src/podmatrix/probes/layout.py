@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import pairwise
 from typing import Any
 
 from podmatrix.errors import ProbeError
@@ -47,18 +48,14 @@ def _interface(link: dict[str, Any]) -> Interface:
         up="UP" in link["flags"],
         mac=str(link["address"]) if link.get("link_type") == "ether" else "",
         addresses=tuple(
-            _address(info["local"], info["prefixlen"])
-            for info in link.get("addr_info", ())
-            if info
+            _address(info["local"], info["prefixlen"]) for info in link.get("addr_info", ()) if info
         ),
     )
 
 
 def _address(address: str, prefix_length: str | int) -> Address:
     parsed = ip_address(address)
-    return Address(
-        family=parsed.version, address=str(parsed), prefix_length=int(prefix_length)
-    )
+    return Address(family=parsed.version, address=str(parsed), prefix_length=int(prefix_length))
 
 
 def parse_ip_text(text: str) -> tuple[Interface, ...]:
@@ -115,7 +112,7 @@ def parse_lookups(lines: Sequence[str]) -> dict[str, Route]:
         words = line.split()
         if words[:1] and words[0] in {"local", "broadcast", "multicast", "anycast", "unicast"}:
             words = words[1:]
-        options = dict(zip(words, words[1:], strict=False))
+        options = dict(pairwise(words))
         if not words or "dev" not in options:
             raise ProbeError(f"ip route get: cannot be read: {line}")
         routes[words[0]] = Route(interface=options["dev"], source=options.get("src"))

@@ -8,7 +8,8 @@ from podmatrix.model import Outcome
 from podmatrix.probes.reply import IcmpError, Reply, conclude, not_run
 
 _REPLY = re.compile(
-    r"\d+ bytes from (?P<sender>[^\s,]+?):? (?:icmp_)?seq=(?P<seq>\d+)(?: ttl=\d+)? time=(?P<rtt>[\d.]+) ms"
+    r"\d+ bytes from (?P<sender>[^\s,]+?):? (?:icmp_)?seq=(?P<seq>\d+)(?: ttl=\d+)?"
+    r" time=(?P<rtt>[\d.]+) ms"
     r"(?P<flags>(?: \((?:DUP|DIFFERENT ADDRESS)!\))*)"
 )
 _ERROR = re.compile(r"From (?P<sender>\S+?):? icmp_seq=\d+ (?P<what>.+)")

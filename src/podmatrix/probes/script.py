@@ -52,7 +52,11 @@ f() {
 command -v fping >/dev/null || return 1
 k=$((k+1)) b="g $G $k"
 e "$b t" "fping $*"
-( o=$(fping "$@" -C 1 -t $N $X 2>&1 >/dev/null); e "$b n" "$o"; case $o in *': '[0-9]*) exit 1;; *': -'*);; *) exit 1;; esac ) & x=$!
+(
+o=$(fping "$@" -C 1 -t $N $X 2>&1 >/dev/null)
+e "$b n" "$o"
+case $o in *': '[0-9]*) exit 1;; *': -'*);; *) exit 1;; esac
+) & x=$!
 o=$(fping "$@" -t $W $Y $A 2>&1 >/dev/null)
 e "$b p" "$o"
 wait $x || return 1
@@ -62,7 +66,13 @@ q=1; IFS=$L; for l in $o; do case $l in "$a "*': '[0-9]*) q=0;; esac; done; unse
 [ $q = 0 ] || return 1
 done
 }
-h() { [ $1 != n ] || set -- n $2 '-c 1'; o=$($Q $3 $2 2>&1); r=$?; z="@$T $b $1 $2 $r"; IFS=$L; set -- $o; IFS='|'; printf '%s\n' "$z $*"; return $r; }
+h() {
+[ $1 != n ] || set -- n $2 '-c 1'
+o=$($Q $3 $2 2>&1); r=$?
+z="@$T $b $1 $2 $r"
+IFS=$L; set -- $o; IFS='|'; printf '%s\n' "$z $*"
+return $r
+}
 p() {
 k=$((k+1)) b="g $G $k" Q="$*" x= y= i=0
 e "$b t" "$Q"
@@ -70,7 +80,11 @@ for a in $X; do h n $a & x="$x $!"; done
 for a in $Y; do h y $a & y="$y $!"; done
 q=0; for a in $y; do wait $a || q=1; done
 if [ $q = 0 ]; then
-y=; for a in $A; do h p $a & y="$y $!" i=$((i+1)); [ $((i%J)) != 0 ] || { for a in $y; do wait $a; done; y=; }; done
+y=
+for a in $A; do
+h p $a & y="$y $!" i=$((i+1))
+[ $((i%J)) != 0 ] || { for a in $y; do wait $a; done; y=; }
+done
 for a in $y; do wait $a; done
 fi
 for a in $x; do wait $a && q=1; done

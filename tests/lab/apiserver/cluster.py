@@ -22,6 +22,7 @@ from podmatrix.lab.apiserver.server import ClusterSpec, NodeSpec, serve
 from tests.lab.apiserver.local_runtime import LocalRuntime
 
 START_TIMEOUT_S = 10
+Serving = Callable[[Callable[[], None]], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ def served_cluster(directory: Path, nodes: int = 2) -> Iterator[ServedCluster]:
 
 
 @contextmanager
-def _in_thread(serving: Callable[[Callable[[], None]], Coroutine[None, None, None]]) -> Iterator[None]:
+def _in_thread(serving: Serving) -> Iterator[None]:
     ready, loop = threading.Event(), asyncio.new_event_loop()
     task = loop.create_task(serving(ready.set))
 

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
-import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -30,7 +31,7 @@ class LocalContainer:
     """A process in a process group of its own."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.container_id = uuid.uuid4().hex * 2
+        self.container_id = secrets.token_hex(32)
         self.process = process
 
     async def wait(self) -> int:
@@ -40,7 +41,7 @@ class LocalContainer:
 
     def kill(self, signal: int) -> None:
         """Signal the whole group."""
-        if self.process.returncode is None:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal)
 
 
@@ -67,7 +68,8 @@ class LocalRuntime:
             namespace, _, short = name.rpartition("/")
             namespace = namespace or config.namespace
             if nads(namespace, short) is None:
-                why = f"cannot find a network-attachment-definition ({short}) in namespace ({namespace})"
+                nad = f"network-attachment-definition ({short}) in namespace ({namespace})"
+                why = f"cannot find a {nad}"
                 raise NetworkPluginError(why, reason="NoNetworkFound", event=why)
             added.append(
                 AddedInterface(
@@ -78,7 +80,7 @@ class LocalRuntime:
         first = AddedInterface(ifname="eth0", cidrs=(f"{ip}/32",), network="k8s-pod-network")
         self.sandboxes[config.uid] = LocalSandbox(config=config)
         return PodSandboxStatus(
-            sandbox_id=uuid.uuid4().hex,
+            sandbox_id=secrets.token_hex(32),
             ips=(ip,),
             annotations={"k8s.v1.cni.cncf.io/network-status": "[]"},
             added=(first, *added),

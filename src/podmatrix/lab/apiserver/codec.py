@@ -85,7 +85,7 @@ def read_object(value: Any, resource: Resource) -> tuple[Object, Sequence[str]]:
         raise bad_request(
             f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a '
             f"{resource.kind}: converting ({api_version}.{kind}) to "
-            f"({resource.api_version}.{resource.kind}): unknown conversion"
+            f"({resource.group or 'core'}.{resource.kind}): unknown conversion"
         )
     decoder = Decoder()
     try:

@@ -13,7 +13,12 @@ from aiohttp import WSMsgType, web
 
 from podmatrix.lab.apiserver.codec import encode
 from podmatrix.lab.apiserver.exec_process import ExecProcess, Streams
-from podmatrix.lab.apiserver.exec_status import exit_status, not_executed, start_failed
+from podmatrix.lab.apiserver.exec_status import (
+    exit_status,
+    may_be_not_executed,
+    not_executed,
+    start_failed,
+)
 from podmatrix.lab.runtime import SpawnCommand
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -37,6 +42,9 @@ class ExecSession:
 
     async def run(self, command: SpawnCommand) -> None:
         """Run the command to its end, or until the client has gone."""
+        if not self._argv:
+            await self._send(STATUS, encode(start_failed("args must not be empty: unknown")))
+            return
         try:
             process = ExecProcess(command, self._streams)
         except OSError as exc:
@@ -83,14 +91,11 @@ class ExecSession:
         """
         held = b""
         async for chunk in process.read(name):
-            if held:
-                await self._send(channel, held)
-                held = b""
-            if not self._sent and channel == STDERR and not_executed(chunk, self._argv):
-                held = chunk
+            held += chunk
+            if channel == STDERR and not self._sent and may_be_not_executed(held):
                 continue
-            await self._send(channel, chunk)
-            self._sent = True
+            await self._send(channel, held)
+            held, self._sent = b"", True
         return held
 
     async def _receive(self, process: ExecProcess) -> None:

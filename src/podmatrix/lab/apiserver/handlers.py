@@ -57,6 +57,9 @@ def json_response(
 
 def verb_of(method: str, info: RequestInfo, query: Mapping[str, str]) -> str:
     """The Kubernetes verb of a request; "" for a method that has none here."""
+    everywhere = info.resource.namespaced and not info.namespace
+    if everywhere and method != "GET":
+        return ""
     if method == "GET" and not info.name:
         return "watch" if flag(query, "watch") else "list"
     if method == "POST":
@@ -177,7 +180,9 @@ class ResourceHandler:
             return await _stream(request, watch)
 
     async def _create(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
-        value = read_body(await request.read(), request.content_type, info.resource.kind)
+        value = read_body(
+            await request.read(), request.headers.get("Content-Type", ""), info.resource.kind
+        )
         obj, warnings = self._decoded(request, info, value)
         dry_run = _dry_run(request.query)
         created = writes.create(self._store, info, obj, dry_run=dry_run)
@@ -193,7 +198,7 @@ class ResourceHandler:
             value = read_body(body, "application/json", "Patch")
             value = patched(old, value, content_type, info.resource)
         else:
-            value = read_body(body, request.content_type, info.resource.kind)
+            value = read_body(body, request.headers.get("Content-Type", ""), info.resource.kind)
         obj, warnings = self._decoded(request, info, value)
         updated = writes.update(self._store, info, obj, dry_run=dry_run)
         return self._shown(request, info, updated, warnings=warnings)
@@ -235,7 +240,9 @@ class ResourceHandler:
 
 async def _delete_options(request: web.BaseRequest) -> deletion.DeleteOptions:
     body = await request.read()
-    value = read_body(body, request.content_type, "DeleteOptions") if body else None
+    value = (
+        read_body(body, request.headers.get("Content-Type", ""), "DeleteOptions") if body else None
+    )
     return deletion.delete_options(value, request.query)
 
 

@@ -1,11 +1,29 @@
-"""Multus 4, thin: which networks a pod gets, one delegate after the other, and what is written back."""
+"""Multus 4, thin: which networks a pod gets, one delegate after the other, and what is written back.
 
-from collections.abc import Mapping
+As a container runtime does, ADD takes the first configuration in the node's /etc/cni/net.d: where
+that is not Multus', the pod gets this one network and Multus does not exist.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from podmatrix.errors import LabError
+from podmatrix.lab.cni import plugins
+from podmatrix.lab.cni.config_files import DIRECTORY
+from podmatrix.lab.cni.delegates import Delegate, select_delegates
+from podmatrix.lab.cni.network_status import ANNOTATION, render, status_of
+from podmatrix.lab.cni.spec import CniArgs, NetworkConfig, PluginError, Result
+from podmatrix.lab.dataplane.netlink import connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
+from podmatrix.lab.dataplane.sysctls import inherit
 from podmatrix.lab.netns import NetNS
-from podmatrix.lab.runtime import AddedInterface, NadLookup, PodSandboxConfig
+from podmatrix.lab.runtime import AddedInterface, NadLookup, NetworkPluginError, PodSandboxConfig
+
+STATE = "var/lib/cni/multus"
+"""One file for each sandbox: the delegates that DEL has to undo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +46,143 @@ class CniResult:
 
 def add(node: NodeNetwork, sandbox: SandboxRef, nads: NadLookup) -> CniResult:
     """CNI ADD. Raises NetworkPluginError with nothing left behind. Blocks: call it from a thread."""
-    raise NotImplementedError
+    config = _first_config(node.files)
+    try:
+        _prepare(node, sandbox.netns)
+        if config.get("type") == "multus":
+            return _multus_add(node, config, sandbox, nads)
+        return _plain_add(node, config, sandbox)
+    except NetworkPluginError:
+        raise
+    except LabError as exc:
+        raise NetworkPluginError(str(exc)) from exc
 
 
 def delete(node: NodeNetwork, sandbox: SandboxRef) -> None:
     """CNI DEL, before the namespace goes. Idempotent; raises LabError where the kernel refuses."""
-    raise NotImplementedError
+    state = node.files / STATE / sandbox.sandbox_id
+    try:
+        saved = json.loads(state.read_text())
+    except FileNotFoundError:
+        return
+    for entry in reversed(saved):
+        plugins.delete(node, entry["config"], _args(sandbox, entry["ifname"]))
+    state.unlink(missing_ok=True)
+
+
+def _first_config(files: Path) -> NetworkConfig:
+    """What containerd would load: the first by name that has one of the three endings."""
+    directory = files / DIRECTORY
+    names = sorted(
+        file for file in directory.glob("*") if file.suffix in (".conf", ".conflist", ".json")
+    )
+    if not names:
+        raise NetworkPluginError("cni plugin not initialized")
+    try:
+        config: NetworkConfig = json.loads(names[0].read_text())
+    except ValueError as exc:
+        raise NetworkPluginError(
+            f"error loading CNI config file {names[0].name}: error parsing configuration: {exc}"
+        ) from exc
+    return config
+
+
+def _prepare(node: NodeNetwork, netns: NetNS) -> None:
+    inherit(node.netns, netns)
+    with connect(netns) as netlink:
+        netlink.set_link(netlink.link("lo"), state="up")
+
+
+def _plain_add(node: NodeNetwork, config: NetworkConfig, sandbox: SandboxRef) -> CniResult:
+    _save(node, sandbox, [Delegate(name="", config=config, master=True)])
+    result = plugins.add(node, config, _args(sandbox, "eth0"))
+    return CniResult(ips=_addresses(result), annotations=result.annotations)
+
+
+def _multus_add(
+    node: NodeNetwork, config: NetworkConfig, sandbox: SandboxRef, nads: NadLookup
+) -> CniResult:
+    pod = sandbox.config
+    failed = f'plugin type="multus" name="{config.get("name", "")}" failed (add): '
+    key = f"{pod.namespace}/{pod.name}/{pod.uid}"
+    try:
+        delegates = select_delegates(config["delegates"][0], pod, nads)
+    except NetworkPluginError as exc:
+        raise NetworkPluginError(
+            f"{failed}Multus: [{key}]: error loading k8s delegates k8s args: {exc}",
+            reason=exc.reason,
+            event=exc.event,
+        ) from exc
+    _save(node, sandbox, delegates)
+    results: list[tuple[Delegate, str, Result]] = []
+    for position, delegate in enumerate(delegates):
+        ifname = delegate.ifname(position)
+        network = delegate.config.get("name", "")
+        try:
+            results.append((delegate, ifname, _delegate_add(node, delegate, ifname, sandbox)))
+        except LabError as exc:
+            delete(node, sandbox)
+            raise NetworkPluginError(
+                f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}'
+            ) from exc
+    return _collect(results)
+
+
+def _delegate_add(
+    node: NodeNetwork, delegate: Delegate, ifname: str, sandbox: SandboxRef
+) -> Result:
+    with connect(sandbox.netns) as netlink:
+        if netlink.find_link(ifname) is not None:
+            raise PluginError(
+                f'DelegateAdd: cannot set "{delegate.config.get("type", "")}" interface name to '
+                f'"{ifname}": validateIfName: interface name {ifname} already exists'
+            )
+    result = plugins.add(node, delegate.config, _args(sandbox, ifname, delegate))
+    if delegate.gateways is not None:
+        with connect(sandbox.netns) as netlink:
+            link = netlink.link(ifname)
+            netlink.delete_default_routes(link)
+            for gateway in delegate.gateways:
+                netlink.add_route(via=gateway, dev=link)
+    return result
+
+
+def _collect(results: Sequence[tuple[Delegate, str, Result]]) -> CniResult:
+    status: list[dict[str, Any]] = []
+    annotations: dict[str, str] = {}
+    added = []
+    for delegate, ifname, result in results:
+        status += status_of(delegate.name, result, default=delegate.master)
+        annotations |= result.annotations
+        cidrs = tuple(str(ip.address) for ip in result.ips)
+        added.append(AddedInterface(ifname=ifname, cidrs=cidrs, network=delegate.name))
+    annotations[ANNOTATION] = render(status)
+    return CniResult(ips=_addresses(results[0][2]), annotations=annotations, added=tuple(added))
+
+
+def _addresses(result: Result) -> tuple[str, ...]:
+    return tuple(str(ip.address.ip) for ip in result.ips)
+
+
+def _save(node: NodeNetwork, sandbox: SandboxRef, delegates: Sequence[Delegate]) -> None:
+    state = node.files / STATE / sandbox.sandbox_id
+    state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    entries = [
+        {"name": delegate.name, "config": delegate.config, "ifname": delegate.ifname(position)}
+        for position, delegate in enumerate(delegates)
+    ]
+    state.write_text(json.dumps(entries))
+
+
+def _args(sandbox: SandboxRef, ifname: str, delegate: Delegate | None = None) -> CniArgs:
+    gone = not sandbox.netns.path.exists()
+    return CniArgs(
+        container_id=sandbox.sandbox_id,
+        netns=None if gone else sandbox.netns,
+        ifname=ifname,
+        pod_namespace=sandbox.config.namespace,
+        pod_name=sandbox.config.name,
+        pod_uid=sandbox.config.uid,
+        ips=delegate.ips if delegate else (),
+        mac=delegate.mac if delegate else "",
+    )

@@ -28,10 +28,10 @@ TUNNEL_DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
 class FelixRules:
     """Renders the rules of one node."""
 
-    def __init__(self, plan: NetworkPlan, node: NodePlan, *, use_ipsets: bool) -> None:
+    def __init__(self, plan: NetworkPlan, node: NodePlan) -> None:
         self._plan = plan
         self._node = node
-        self._use_ipsets = use_ipsets
+        self._use_ipsets = plan.kernel.ipsets
         self._members = {ipset.name: ipset.members for ipset in self.ipsets()}
 
     def ipsets(self) -> list[IpSet]:
@@ -69,9 +69,7 @@ class FelixRules:
             "filter": ("INPUT", "FORWARD", "OUTPUT"),
             "nat": ("PREROUTING", "OUTPUT"),
         }[table]
-        chains: dict[str, Sequence[str]] = {
-            chain: [f"--jump cali-{chain}"] for chain in inserted
-        }
+        chains: dict[str, Sequence[str]] = {chain: [f"--jump cali-{chain}"] for chain in inserted}
         if table == "filter":
             chains[f"FORWARD{APPENDS}"] = [
                 f"{comment('Policy explicitly accepted packet.')} {_ACCEPTED} --jump ACCEPT",

@@ -1,8 +1,9 @@
-"""What this kernel can do: found out by making the things, not by reading a version."""
+"""What this kernel can do: found out by making things, not by reading a version."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from podmatrix.errors import LabError, SandboxError
 from podmatrix.lab import netns
@@ -12,11 +13,23 @@ from podmatrix.lab.netns import NetNS
 from podmatrix.lab.topology import CalicoSpec, Encapsulation
 
 
-def choose_encapsulation(calico: CalicoSpec) -> Encapsulation:
-    """`auto`: IPIP where the kernel has it, else none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """What the lab makes use of. `encapsulation` is Calico's, with `auto` decided."""
 
-    Raises SandboxError where IPIP is asked for and the kernel lacks it.
+    encapsulation: Encapsulation
+    ipsets: bool
+
+
+def probe_kernel(calico: CalicoSpec) -> Kernel:
+    """`auto` is IPIP where the kernel has it, else none.
+
+    Raises SandboxError where the topology asks for what is not there.
     """
+    return Kernel(encapsulation=_encapsulation(calico), ipsets=_has_ipsets())
+
+
+def _encapsulation(calico: CalicoSpec) -> Encapsulation:
     if calico.encapsulation in ("none", "vxlan"):
         return calico.encapsulation
     if _has_ipip():
@@ -29,7 +42,7 @@ def choose_encapsulation(calico: CalicoSpec) -> Encapsulation:
     )
 
 
-def has_ipsets() -> bool:
+def _has_ipsets() -> bool:
     """Whether iptables rules can match sets (ip_set and xt_set, allowed in this namespace)."""
     rule = "*filter\n-A INPUT -m set --match-set podmatrix src -j RETURN\nCOMMIT\n"
     with _scratch() as scratch:

@@ -73,9 +73,10 @@ class Netlink:
             master = link.get_attr("IFLA_MASTER")
             return None if master is None else int(master)
 
-    def add_link(self, name: str, kind: str, **attributes: Any) -> int:
+    def add_link(self, name: str, kind: str, *, exist_ok: bool = False, **attributes: Any) -> int:
         """Make a link and return its index; attributes are pyroute2's."""
-        with self._doing(f"link add {name} type {kind}"):
+        tolerate = (errno.EEXIST,) if exist_ok else ()
+        with self._doing(f"link add {name} type {kind}", tolerate=tolerate):
             self._ipr.link("add", ifname=name, kind=kind, **attributes)
         return self.link(name)
 
@@ -105,6 +106,11 @@ class Netlink:
         with self._doing(f"link set {index} {attributes}"):
             self._ipr.link("set", index=index, **attributes)
 
+    def set_hairpin(self, index: int) -> None:
+        """Let a bridge port send back where a frame came from."""
+        with self._doing(f"link set {index} hairpin on"):
+            self._ipr.brport("set", index=index, mode=1)
+
     def delete_link(self, name: str) -> bool:
         """Remove a link; False where there is none."""
         index = self.find_link(name)
@@ -122,12 +128,18 @@ class Netlink:
                 for message in self._ipr.get_addr(family=2, index=index)
             ]
 
-    def add_address(self, index: int, address: IPv4Interface, *, label: str = "") -> None:
-        """Give a link an address; a broadcast address too where the network has one."""
-        more: dict[str, Any] = {"label": label} if label else {}
-        if address.network.prefixlen < 31:
-            more["broadcast"] = str(address.network.broadcast_address)
-        with self._doing(f"address add {address} dev {index}"):
+    def add_address(
+        self,
+        index: int,
+        address: IPv4Interface,
+        *,
+        broadcast: bool = False,
+        exist_ok: bool = False,
+    ) -> None:
+        """Give a link an address, with a broadcast address or without."""
+        more = {"broadcast": str(address.network.broadcast_address)} if broadcast else {}
+        tolerate = (errno.EEXIST,) if exist_ok else ()
+        with self._doing(f"address add {address} dev {index}", tolerate=tolerate):
             self._ipr.addr(
                 "add",
                 index=index,

@@ -1,4 +1,4 @@
-"""Who gets which addresses: everything the nodes' dataplanes agree on before the first device is made.
+"""Who gets which addresses: what the nodes agree on before the first device is made.
 
 Pure but for the MAC addresses, which are drawn at random as the kernel would.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from podmatrix.lab.dataplane.kernel import Kernel
 from podmatrix.lab.topology import Encapsulation, NodeSpec, Topology
 
 
@@ -33,11 +34,16 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPlan:
-    """The cluster. `encapsulation` is Calico's, with `auto` decided."""
+    """The cluster."""
 
     topology: Topology
-    encapsulation: Encapsulation
+    kernel: Kernel
     nodes: tuple[NodePlan, ...]
+
+    @property
+    def encapsulation(self) -> Encapsulation:
+        """Calico's, with `auto` decided."""
+        return self.kernel.encapsulation
 
     @property
     def calico_mtu(self) -> int:
@@ -53,12 +59,12 @@ class NetworkPlan:
         return (other for other in self.nodes if other.name != node.name)
 
 
-def plan_networks(topology: Topology, encapsulation: Encapsulation) -> NetworkPlan:
+def plan_networks(topology: Topology, kernel: Kernel) -> NetworkPlan:
     """Hand out blocks, subnets, tunnel addresses and the MAC addresses of the tunnel devices."""
     blocks = _blocks(topology)
     return NetworkPlan(
         topology=topology,
-        encapsulation=encapsulation,
+        kernel=kernel,
         nodes=tuple(
             NodePlan(
                 index=index,
@@ -66,7 +72,7 @@ def plan_networks(topology: Topology, encapsulation: Encapsulation) -> NetworkPl
                 address=spec.address,
                 pod_cidr=topology.pod_cidr(spec.name),
                 block=block,
-                tunnel_address=None if encapsulation == "none" else block.network_address,
+                tunnel_address=None if kernel.encapsulation == "none" else block.network_address,
                 flannel_mac=random_mac(),
                 calico_mac=random_mac(),
             )

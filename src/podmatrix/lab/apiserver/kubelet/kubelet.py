@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from podmatrix.lab.apiserver.kubelet.log_files import pod_log_dir
 from podmatrix.lab.apiserver.kubelet.worker import NodeContext, PodWorker
 from podmatrix.lab.apiserver.objects import Object, name_of, namespace_of, uid_of
 from podmatrix.lab.apiserver.recorder import EventRecorder
@@ -70,6 +72,8 @@ class Kubelet:
                 events.forget(uid_of(pod))
             if worker is not None:
                 worker.stop(0)
+            else:
+                shutil.rmtree(pod_log_dir(self._context.log_dir, pod), ignore_errors=True)
         elif worker is None:
             self._start(pod)
         elif "deletionTimestamp" in pod["metadata"]:

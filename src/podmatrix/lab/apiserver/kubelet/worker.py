@@ -1,9 +1,9 @@
 """The life of one pod on its node (kubernetes/pkg/kubelet/pod_workers.go)."""
 
 import asyncio
+import secrets
 import shutil
 import signal
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,7 +175,7 @@ class PodWorker:
         if isinstance(exc, NetworkPluginError):
             if exc.reason:
                 self._context.multus_events.record(self.pod, WARNING, exc.reason, exc.event)
-            what = f'failed to setup network for sandbox "{uuid.uuid4().hex * 2}": {exc}'
+            what = f'failed to setup network for sandbox "{secrets.token_hex(32)}": {exc}'
         message = f"Failed to create pod sandbox: rpc error: code = Unknown desc = {what}"
         self._context.events.record(self.pod, WARNING, "FailedCreatePodSandBox", message)
 
