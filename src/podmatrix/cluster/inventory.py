@@ -14,8 +14,8 @@ from podmatrix.errors import ClusterError
 
 Object = dict[str, Any]
 
-CALICO_RESOURCE = ("crd.projectcalico.org", "v1")
-"""Where Calico keeps its pools unless its own API server is asked."""
+CALICO_RESOURCES = (("crd.projectcalico.org", "v1"), ("projectcalico.org", "v3"))
+"""Where Calico keeps its pools, and where its own API server shows them."""
 
 
 class MalformedError(ClusterError):
@@ -24,11 +24,10 @@ class MalformedError(ClusterError):
 
 def ip_pools(cluster: Cluster) -> dict[str, str] | None:
     """Calico's enabled IPPools: name -> CIDR."""
-    found = _items(
-        cluster,
-        "list Calico's IPPools",
-        lambda api: custom_api(api).list_cluster_custom_object(*CALICO_RESOURCE, "ippools", **RAW),
-    )
+    found = None
+    for resource in CALICO_RESOURCES:
+        if found is None:
+            found = _items(cluster, "list Calico's IPPools", _pools_of(*resource))
     if found is None:
         return None
     specs = {item["metadata"]["name"]: item.get("spec") or {} for item in found}
@@ -114,6 +113,10 @@ def daemon_pods(cluster: Cluster, daemon_set: Mapping[str, Any]) -> list[Object]
         lambda api: core_api(api).list_namespaced_pod(namespace, label_selector=selector, **RAW),
     )
     return found or []
+
+
+def _pools_of(group: str, version: str) -> Call:
+    return lambda api: custom_api(api).list_cluster_custom_object(group, version, "ippools", **RAW)
 
 
 def _items(cluster: Cluster, what: str, call: Call) -> list[Object] | None:

@@ -36,7 +36,7 @@ def preflight(
     checks: dict[str, Check] = {}
     for reference in needed_nads(profile):
         checks[f"S05-{reference.replace('/', '-')}"] = partial(_nad, cluster, profile, reference)
-    checks["S13-cidrs"] = partial(_disjoint, cluster, nodes)
+    checks["S13-cidrs"] = partial(_disjoint, cluster, profile, nodes)
     for daemon in _daemons(profile):
         checks[f"S15-{daemon}"] = partial(_daemon, cluster, daemon, nodes)
     return tuple(_guarded(name, check) for name, check in checks.items())
@@ -85,15 +85,15 @@ def _nad(cluster: Cluster, profile: Profile, reference: str) -> tuple[Verdict, s
     return Verdict.PASS, f"{reference}: type {', '.join(types)}"
 
 
-def _disjoint(cluster: Cluster, nodes: Sequence[Node]) -> tuple[Verdict, str]:
+def _disjoint(cluster: Cluster, profile: Profile, nodes: Sequence[Node]) -> tuple[Verdict, str]:
     """S13: Calico's pools, Flannel's network and the services' addresses do not overlap."""
     unread: list[str] = []
     sets: dict[str, list[Found]] = {
-        "Calico pool": _cidrs(lambda: inventory.ip_pools(cluster), "IPPools", unread),
+        "Calico pool": _cidrs(lambda: inventory.ip_pools(cluster), "IPPool", unread),
         "Flannel network": _cidrs(
-            lambda: inventory.flannel_network(cluster), "Flannel's ConfigMap", unread
+            lambda: inventory.flannel_network(cluster), "ConfigMap of Flannel", unread
         ),
-        "service CIDR": _cidrs(lambda: inventory.service_cidrs(cluster), "ServiceCIDRs", unread),
+        "service CIDR": _cidrs(lambda: inventory.service_cidrs(cluster), "service CIDR", unread),
     }
     if not sets["Flannel network"]:
         sets["podCIDR of node"] = _pod_cidrs(cluster, nodes)
@@ -106,12 +106,21 @@ def _disjoint(cluster: Cluster, nodes: Sequence[Node]) -> tuple[Verdict, str]:
     ]
     if overlaps:
         return Verdict.FAIL, "; ".join(overlaps)
-    known = [f"{kind} {cidr}" for kind, found in sets.items() for _, cidr in found]
-    if sum(bool(found) for found in sets.values()) < 2:
-        raise _Unknown(
-            f"nothing to compare: {', '.join(known) or 'no CIDR is known'}; {'; '.join(unread)}"
-        )
-    return Verdict.PASS, "; ".join([f"disjoint: {', '.join(known)}", *unread])
+    known = ", ".join(f"{kind} {cidr}" for kind, found in sets.items() for _, cidr in found)
+    if missing := _not_compared(profile, sets):
+        told = "; ".join((f"not known: {', '.join(missing)}", *unread))
+        raise _Unknown(f"{told}; disjoint as far as known: {known or 'nothing'}")
+    return Verdict.PASS, f"disjoint: {known}"
+
+
+def _not_compared(profile: Profile, sets: Mapping[str, Sequence[Found]]) -> list[str]:
+    """What the comparison is about and the cluster did not tell."""
+    wanted = ["service CIDR"]
+    if any(network.cni == "calico" for network in profile.networks.values()):
+        wanted.append("Calico pool")
+    if not sets["Flannel network"]:
+        wanted.append("podCIDR of node")
+    return [kind for kind in wanted if not sets[kind]]
 
 
 def _cidrs(
@@ -124,7 +133,7 @@ def _cidrs(
             return []
         return [(name, ip_network(cidr)) for name, cidr in found.items()]
     except StatusError as exc:
-        unread.append(f"{what} not read: {exc}")
+        unread.append(str(exc))
     except ValueError as exc:
         raise inventory.MalformedError(f"{what}: {exc}; correct it there") from exc
     return []

@@ -7,7 +7,7 @@ once; `entered` must not be held over an `await`. Python 3.11 has no os.setns, h
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,10 +119,8 @@ class NetNS:
 
     def delete(self) -> None:
         """Let go of it: its devices go with the last process in it. Nothing happens twice."""
-        try:
+        with suppress(OSError):  # not mounted: a half-made or an already deleted one
             unmount(str(self.path))
-        except OSError:
-            pass  # not mounted: a half-made or an already deleted one
         self.path.unlink(missing_ok=True)
 
 

@@ -7,7 +7,6 @@ differ in what becomes of a route that is there already, which is what the topol
 
 import random
 from ipaddress import IPv4Interface
-from typing import Any
 
 from podmatrix.errors import LabError
 from podmatrix.lab.cni import ipam_host_local
@@ -20,7 +19,7 @@ from podmatrix.lab.cni.spec import (
     Result,
     Route,
 )
-from podmatrix.lab.dataplane.netlink import Netlink, connect
+from podmatrix.lab.dataplane.netlink import Attribute, Netlink, connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 from podmatrix.lab.netns import sysctl_name
 
@@ -37,10 +36,11 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
     try:
         with connect(node.netns) as netlink:
             bridge = _ensure_bridge(netlink, config)
+            bridge_mac = netlink.mac(bridge)
             port = _add_veth(netlink, host, bridge, config, args)
             mac = _configure_pod(node, ipam, args)
             if _is_gateway(config):
-                _ensure_address(netlink, bridge, ipam, config)
+                _ensure_address(netlink, bridge, bridge_mac, ipam, config)
             interfaces = (
                 Interface(name=_bridge_name(config), mac=netlink.mac(bridge)),
                 Interface(name=host, mac=netlink.mac(port)),
@@ -100,7 +100,7 @@ def _ensure_bridge(netlink: Netlink, config: NetworkConfig) -> int:
 def _add_veth(
     netlink: Netlink, host: str, bridge: int, config: NetworkConfig, args: CniArgs
 ) -> int:
-    attributes: dict[str, Any] = {"txqlen": 0, "peer_txqlen": 0}
+    attributes: dict[str, Attribute] = {"txqlen": 0, "peer_txqlen": 0}
     if config.get("mtu"):
         attributes |= {"mtu": int(config["mtu"]), "peer_mtu": int(config["mtu"])}
     mac = args.mac or (config.get("args") or {}).get("cni", {}).get("mac")
@@ -141,7 +141,9 @@ def _configure_pod(node: NodeNetwork, ipam: Result, args: CniArgs) -> str:
         return netlink.mac(link)
 
 
-def _ensure_address(netlink: Netlink, bridge: int, ipam: Result, config: NetworkConfig) -> None:
+def _ensure_address(
+    netlink: Netlink, bridge: int, mac: str, ipam: Result, config: NetworkConfig
+) -> None:
     for ip in ipam.ips:
         if ip.gateway is None:
             continue
@@ -156,5 +158,5 @@ def _ensure_address(netlink: Netlink, bridge: int, ipam: Result, config: Network
                 f"from {wanted}"
             )
         netlink.add_address(bridge, wanted, broadcast=True, exist_ok=True)
-        # Else the bridge takes the lowest MAC address of its ports, which come and go.
-        netlink.set_link(bridge, address=netlink.mac(bridge))
+        # Its own from before it had ports: else it takes the lowest of theirs, which come and go.
+        netlink.set_link(bridge, address=mac)

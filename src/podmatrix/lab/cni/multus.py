@@ -1,4 +1,4 @@
-"""Multus 4, thin: which networks a pod gets, one delegate after the other, and what is written back.
+"""Multus 4, thin: one delegate after the other, and what is written back onto the pod.
 
 As a container runtime does, ADD takes the first configuration in the node's /etc/cni/net.d: where
 that is not Multus', the pod gets this one network and Multus does not exist.
@@ -45,7 +45,7 @@ class CniResult:
 
 
 def add(node: NodeNetwork, sandbox: SandboxRef, nads: NadLookup) -> CniResult:
-    """CNI ADD. Raises NetworkPluginError with nothing left behind. Blocks: call it from a thread."""
+    """CNI ADD; blocks. Raises NetworkPluginError with nothing left behind."""
     config = _first_config(node.files)
     try:
         _prepare(node, sandbox.netns)

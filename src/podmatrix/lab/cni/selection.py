@@ -1,6 +1,7 @@
 """Multus' two annotations: which networks a pod asks for, in short and in JSON form.
 
-Source: NPWG specification 1.3, section 4; multus-cni v4.2.4, pkg/k8sclient. Errors are in its words.
+Source: NPWG specification 1.3, section 4; multus-cni v4.2.4, pkg/k8sclient.
+Errors are in its words.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The rules that felix v3.32 writes in its iptables mode, as text of its own spelling. Pure.
 
 Source: `iptables-save` of a real node; the hashes of `felix_chain` prove each rule letter by
-letter. IPIP's rules, which that cluster did not have: felix/rules/static.go. Where the kernel has no
-ipsets the same members are matched by `--source` and `--destination`.
+letter. IPIP's rules, which that cluster did not have: felix/rules/static.go. Where the kernel has
+no ipsets the same members are matched by `--source` and `--destination`.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ from podmatrix.lab.dataplane.felix_chain import Chains, comment, limited_name
 
 _ACCEPTED = "-m mark --mark 0x10000/0x10000"
 _PROFILE = f"{comment('Return if profile accepted')} {_ACCEPTED} --jump RETURN"
+_VXLAN = "-p 17 -m multiport --destination-ports 4789"
 _UNKNOWN = f"{comment('Unknown interface')} --jump DROP"
 
 
@@ -32,7 +33,7 @@ def workload_chains(workload: Workload) -> Chains:
         "--jump MARK --set-mark 0/0x30000",
     ]
     encapsulated = [
-        f"{comment('Drop VXLAN encapped packets originating in workloads')} -p 17 -m multiport --destination-ports 4789 --jump DROP",
+        f"{comment('Drop VXLAN encapped packets originating in workloads')} {_VXLAN} --jump DROP",
         f"{comment('Drop IPinIP encapped packets originating in workloads')} -p 4 --jump DROP",
     ]
     end = f"{comment('Drop if no profiles matched')} --jump DROP"

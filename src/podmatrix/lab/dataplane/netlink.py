@@ -17,6 +17,9 @@ from pyroute2.netlink.exceptions import NetlinkError
 from podmatrix.errors import LabError
 from podmatrix.lab.netns import NetNS
 
+Attribute = str | int
+"""Of a link, as pyroute2 takes it."""
+
 PROTO_BOOT = 3
 """What routes get that `ip route` and most CNI plugins add: shown without a protocol."""
 
@@ -73,14 +76,16 @@ class Netlink:
             master = link.get_attr("IFLA_MASTER")
             return None if master is None else int(master)
 
-    def add_link(self, name: str, kind: str, *, exist_ok: bool = False, **attributes: Any) -> int:
+    def add_link(
+        self, name: str, kind: str, *, exist_ok: bool = False, **attributes: Attribute
+    ) -> int:
         """Make a link and return its index; attributes are pyroute2's."""
         tolerate = (errno.EEXIST,) if exist_ok else ()
         with self._doing(f"link add {name} type {kind}", tolerate=tolerate):
             self._ipr.link("add", ifname=name, kind=kind, **attributes)
         return self.link(name)
 
-    def add_veth(self, name: str, peer: str, netns: NetNS, **attributes: Any) -> int:
+    def add_veth(self, name: str, peer: str, netns: NetNS, **attributes: Attribute) -> int:
         """A veth pair whose other end, `peer`, starts in `netns`; `peer_*` attributes are its own.
 
         Returns the index of the near end.
@@ -101,7 +106,7 @@ class Netlink:
                 os.close(descriptor)
         return self.link(name)
 
-    def set_link(self, index: int, **attributes: Any) -> None:
+    def set_link(self, index: int, **attributes: Attribute) -> None:
         """Change a link: `state="up"`, `mtu=`, `address=`, `master=`."""
         with self._doing(f"link set {index} {attributes}"):
             self._ipr.link("set", index=index, **attributes)

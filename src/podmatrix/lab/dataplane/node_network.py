@@ -1,4 +1,4 @@
-"""One node's network: its NIC, Calico's and Flannel's dataplanes, and what CNI plugins need of it."""
+"""One node's network: its NIC, Calico's and Flannel's dataplanes, and what CNI plugins need."""
 
 from collections.abc import Mapping
 from pathlib import Path
