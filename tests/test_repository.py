@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import fixtures
+from podmatrix.plugin.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
@@ -71,6 +72,11 @@ def test_locks_name_no_host_and_no_folder_of_a_machine(lock: Path) -> None:
 def test_what_tests_need_is_locked_alike_for_development() -> None:
     test, dev = (_pins(ROOT / "requirements" / name) for name in ("test.txt", "dev.txt"))
     assert test <= dev
+
+
+@pytest.mark.parametrize("option", [option.name for option in OPTIONS])
+def test_the_readme_explains_every_option(option: str) -> None:
+    assert f"| `{option}` |" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("script", [".ci/run", ".ci/setup.sh"])

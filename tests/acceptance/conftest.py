@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugin.commands import CHECKOUT, pytest_command
+from tests.plugin.commands import CHECKOUT, run_pytest
 
 PODMATRIX = [sys.executable, "-m", "podmatrix.cli"]
 
@@ -39,7 +39,7 @@ class AcceptanceRun:
     """One `pytest --kubeconfig=...` and the report it left."""
 
     def __init__(self, kubeconfig: Path, reports: Path, *args: str) -> None:
-        self.done = pytest_command(
+        self.done = run_pytest(
             f"--kubeconfig={kubeconfig}",
             "--matrix-profile=owner",
             "--matrix-nodes=all",

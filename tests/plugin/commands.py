@@ -8,7 +8,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
 
 
-def pytest_command(*args: str, cwd: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
+def run_pytest(*args: str, cwd: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
     """Run `python -m pytest ARGS` and return what came of it; stdout and stderr are apart."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],

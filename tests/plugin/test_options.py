@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.commands import CHECKOUT, pytest_command
+from tests.plugin.commands import CHECKOUT, run_pytest
 
 USAGE_ERROR = 4
 
@@ -33,7 +33,7 @@ USAGE_ERROR = 4
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_a_wrong_option_is_a_usage_error_with_the_cure(args: list[str], message: str) -> None:
-    done = pytest_command(*args)
+    done = run_pytest(*args)
     assert (done.returncode, message in done.stderr) == (USAGE_ERROR, True), done.stderr
 
 
@@ -41,7 +41,7 @@ def test_a_wrong_option_is_a_usage_error_with_the_cure(args: list[str], message:
 def test_both_spellings_of_kubeconfig_mean_the_suites(spelling: list[str], tmp_path: Path) -> None:
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text("no: kubeconfig\n")
-    done = pytest_command(*(word.format(kubeconfig) for word in spelling))
+    done = run_pytest(*(word.format(kubeconfig) for word in spelling))
     assert done.returncode == USAGE_ERROR
     assert str(kubeconfig) in done.stderr
     assert "collected" not in done.stdout
@@ -53,7 +53,7 @@ def test_from_elsewhere_no_other_tests_run(spelling: list[str], tmp_path: Path) 
     kubeconfig.write_text("apiVersion: v1\nkind: Config\n")
     foreign = tmp_path / "test_foreign.py"
     foreign.write_text("def test_foreign():\n    pass\n")
-    done = pytest_command(*(word.format(kubeconfig) for word in spelling), cwd=tmp_path)
+    done = run_pytest(*(word.format(kubeconfig) for word in spelling), cwd=tmp_path)
     assert done.returncode == USAGE_ERROR
     assert f"run it in {CHECKOUT}" in done.stderr
     assert "passed" not in done.stdout
@@ -61,12 +61,12 @@ def test_from_elsewhere_no_other_tests_run(spelling: list[str], tmp_path: Path) 
 
 def test_a_foreign_project_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "test_foreign.py").write_text("def test_foreign():\n    pass\n")
-    done = pytest_command("-q", cwd=tmp_path)
+    done = run_pytest("-q", cwd=tmp_path)
     assert done.returncode == 0
     assert "1 passed" in done.stdout
 
 
 def test_the_harness_own_tests_start_no_lab() -> None:
-    done = pytest_command("tests/plugin/test_options.py", "-k", "nothing_of_this_name")
+    done = run_pytest("tests/plugin/test_options.py", "-k", "nothing_of_this_name")
     assert done.returncode == 5
     assert "nodes:" not in done.stdout

@@ -47,7 +47,7 @@ def flannel_network(cluster: Cluster) -> dict[str, str] | None:
     for item in found or ():
         text = (item.get("data") or {}).get("net-conf.json")
         if text is not None:
-            networks |= _net_conf(text, f"ConfigMap {_name(item)}")
+            networks |= _net_conf(text, f"ConfigMap {name_of(item)}")
     return networks or None
 
 
@@ -109,7 +109,7 @@ def daemon_pods(cluster: Cluster, daemon_set: Mapping[str, Any]) -> list[Object]
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     found = _items(
         cluster,
-        f"list the pods of DaemonSet {_name(daemon_set)}",
+        f"list the pods of DaemonSet {name_of(daemon_set)}",
         lambda api: core_api(api).list_namespaced_pod(namespace, label_selector=selector, **RAW),
     )
     return found or []
@@ -137,5 +137,6 @@ def _net_conf(text: str, where: str) -> dict[str, str]:
         raise MalformedError(f"{where}: net-conf.json cannot be read, {exc}; correct it") from exc
 
 
-def _name(item: Mapping[str, Any]) -> str:
+def name_of(item: Mapping[str, Any]) -> str:
+    """`namespace/name` of an object."""
     return f"{item['metadata']['namespace']}/{item['metadata']['name']}"

@@ -164,17 +164,29 @@ def _daemon(cluster: Cluster, daemon: str, nodes: Sequence[Node]) -> tuple[Verdi
         raise _Unknown(
             f"no DaemonSet labelled {DAEMONS[daemon]}: {daemon} runs otherwise, or not at all"
         )
-    pods = [pod for one in sets for pod in inventory.daemon_pods(cluster, one)]
+    names = ", ".join(inventory.name_of(one) for one in sets)
+    if len(sets) > 1:
+        # Two of them write the same files and devices (flannel-io/flannel#2124).
+        return Verdict.FAIL, f"{len(sets)} DaemonSets labelled {DAEMONS[daemon]}: {names}; keep one"
+    pods = inventory.daemon_pods(cluster, sets[0])
+    if not pods:
+        return _by_status(cluster, daemon, sets[0])
     wrong = [problem for node in nodes if (problem := _on_node(daemon, node, pods))]
     if wrong:
         return Verdict.FAIL, "; ".join(wrong)
-    namespaces = ", ".join(sorted({one["metadata"]["namespace"] for one in sets}))
-    text = f"{daemon} is ready on {', '.join(node.name for node in nodes)} (in {namespaces})"
-    if len(sets) > 1:
-        # Two of them write the same files and devices (flannel-io/flannel#2124).
-        names = ", ".join(one["metadata"]["name"] for one in sets)
-        return Verdict.FAIL, f"{len(sets)} DaemonSets labelled {DAEMONS[daemon]}: {names}; keep one"
-    return Verdict.PASS, text
+    return Verdict.PASS, f"{names} is ready on {', '.join(node.name for node in nodes)}"
+
+
+def _by_status(cluster: Cluster, daemon: str, daemon_set: Mapping[str, Any]) -> tuple[Verdict, str]:
+    """What a DaemonSet tells of itself where it shows no pods: enough if it is on every node."""
+    status = daemon_set.get("status") or {}
+    desired, ready = (int(status.get(k) or 0) for k in ("desiredNumberScheduled", "numberReady"))
+    text = f"{inventory.name_of(daemon_set)}: {ready} of {desired} {daemon} pods ready"
+    if ready < desired or not desired:
+        return Verdict.FAIL, f"{text}; see kubectl describe"
+    if desired < len(cluster.nodes()):
+        raise _Unknown(f"{text}, and its pods, which would say on which nodes, are not shown")
+    return Verdict.PASS, f"{text}, on every node"
 
 
 def _on_node(daemon: str, node: Node, pods: Sequence[Mapping[str, Any]]) -> str:

@@ -92,9 +92,10 @@ def test_the_official_client_sees_a_pod_become_running_and_go(
 ) -> None:
     stream = watch.Watch()
     seen = []
+    version = core.list_namespaced_pod(namespace.name).metadata.resource_version
     namespace.create(pod())
     changes: Iterator[Any] = stream.stream(
-        core.list_namespaced_pod, namespace.name, timeout_seconds=10
+        core.list_namespaced_pod, namespace.name, resource_version=version, timeout_seconds=10
     )
     for change in changes:
         seen.append((change["type"], change["object"].status.phase))
@@ -102,6 +103,6 @@ def test_the_official_client_sees_a_pod_become_running_and_go(
             core.delete_namespaced_pod("p", namespace.name)
         if change["type"] == "DELETED":
             stream.stop()
-    assert seen[0][0] == "ADDED"
+    assert seen[0] == ("ADDED", "Pending")
     assert ("MODIFIED", "Running") in seen
     assert seen[-1][0] == "DELETED"

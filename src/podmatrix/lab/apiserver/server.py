@@ -67,4 +67,13 @@ async def serve(
     finally:
         listener.close()
         await asyncio.gather(*(kubelet.shut_down() for kubelet in kubelets.values()))
-        await server.shutdown(_SHUTDOWN_TIMEOUT_S)
+        await _close(server)
+
+
+async def _close(server: web.Server) -> None:
+    """End all connections now: an idle client would not answer a TLS close for a long time."""
+    transports = [one.transport for one in server.connections if one.transport is not None]
+    await server.shutdown(_SHUTDOWN_TIMEOUT_S)
+    for transport in transports:
+        transport.abort()
+    await asyncio.sleep(0)  # lets the loop carry out what abort() has scheduled

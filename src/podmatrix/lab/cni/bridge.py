@@ -21,6 +21,7 @@ from podmatrix.lab.cni.spec import (
 )
 from podmatrix.lab.dataplane.netlink import Attribute, Netlink, connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
+from podmatrix.lab.dataplane.plan import random_mac
 from podmatrix.lab.netns import sysctl_name
 
 DEFAULT_BRIDGE = "cni0"
@@ -36,11 +37,10 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
     try:
         with connect(node.netns) as netlink:
             bridge = _ensure_bridge(netlink, config)
-            bridge_mac = netlink.mac(bridge)
             port = _add_veth(netlink, host, bridge, config, args)
             mac = _configure_pod(node, ipam, args)
             if _is_gateway(config):
-                _ensure_address(netlink, bridge, bridge_mac, ipam, config)
+                _ensure_address(netlink, bridge, ipam, config)
             interfaces = (
                 Interface(name=_bridge_name(config), mac=netlink.mac(bridge)),
                 Interface(name=host, mac=netlink.mac(port)),
@@ -91,8 +91,13 @@ def _ensure_bridge(netlink: Netlink, config: NetworkConfig) -> int:
     name = _bridge_name(config)
     bridge = netlink.find_link(name)
     if bridge is None:
-        mtu = {"mtu": int(config["mtu"])} if config.get("mtu") else {}
-        bridge = netlink.add_link(name, "bridge", exist_ok=True, **mtu)
+        attributes: dict[str, Attribute] = {}
+        if config.get("mtu"):
+            attributes["mtu"] = int(config["mtu"])
+        if _is_gateway(config):
+            # A given address stays; else it becomes the lowest of the ports', which come and go.
+            attributes["address"] = random_mac()
+        bridge = netlink.add_link(name, "bridge", exist_ok=True, **attributes)
         netlink.set_link(bridge, state="up")
     return bridge
 
@@ -141,9 +146,7 @@ def _configure_pod(node: NodeNetwork, ipam: Result, args: CniArgs) -> str:
         return netlink.mac(link)
 
 
-def _ensure_address(
-    netlink: Netlink, bridge: int, mac: str, ipam: Result, config: NetworkConfig
-) -> None:
+def _ensure_address(netlink: Netlink, bridge: int, ipam: Result, config: NetworkConfig) -> None:
     for ip in ipam.ips:
         if ip.gateway is None:
             continue
@@ -158,5 +161,3 @@ def _ensure_address(
                 f"from {wanted}"
             )
         netlink.add_address(bridge, wanted, broadcast=True, exist_ok=True)
-        # Its own from before it had ports: else it takes the lowest of theirs, which come and go.
-        netlink.set_link(bridge, address=mac)

@@ -1,0 +1,98 @@
+"""What really happens between namespaces, seen with plain sockets and `ping`: no podmatrix here.
+
+`python oracle.py serve NAME...` answers every TCP connection in a network namespace with the peer's
+address. `python oracle.py ask` reads `[{"netns", "targets": [[name, address, bind_device]]}]` and
+prints who answered what.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+PORT = 7100
+TIMEOUT_S = 1.0
+
+
+def serve() -> None:
+    with socket.create_server(("0.0.0.0", PORT), backlog=128) as server:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while True:
+            connection, peer = server.accept()
+            with connection:
+                connection.sendall(peer[0].encode())
+
+
+def connect(target: tuple[str, str, str]) -> str | None:
+    """The source address that the other side saw; None where nothing came back."""
+    _, address, device = target
+    with socket.socket() as client:
+        client.settimeout(TIMEOUT_S)
+        if device:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        try:
+            client.connect((address, PORT))
+            return client.recv(64).decode() or None
+        except OSError:
+            return None
+
+
+def ping(target: tuple[str, str, str]) -> bool:
+    _, address, device = target
+    argv = ["ping", "-n", "-c", "1", "-W", "1", *(["-I", device] if device else []), address]
+    return subprocess.run(argv, capture_output=True).returncode == 0
+
+
+def probe() -> None:
+    targets = [tuple(target) for target in json.load(sys.stdin)]
+    with ThreadPoolExecutor(32) as pool:
+        peers, pings = list(pool.map(connect, targets)), list(pool.map(ping, targets))
+    answers = {
+        f"{name}{'!' + device if device else ''}": {"peer": peer, "ping": answered}
+        for (name, _, device), peer, answered in zip(targets, peers, pings, strict=True)
+    }
+    json.dump(answers, sys.stdout)
+
+
+def ask(plan: list[dict[str, object]]) -> dict[str, object]:
+    """Serve in every namespace, probe from each; a list of one dict for each namespace."""
+    here = [sys.executable, __file__]
+    servers = [
+        subprocess.Popen(
+            ["nsenter", f"--net={entry['netns']}", *here, "serve"], stdout=subprocess.PIPE
+        )
+        for entry in plan
+    ]
+    try:
+        for server in servers:
+            assert server.stdout is not None
+            server.stdout.readline()
+        return {str(entry["name"]): _ask_one(here, entry) for entry in plan}
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+            assert server.stdout is not None
+            server.stdout.close()
+
+
+def _ask_one(here: list[str], entry: dict[str, object]) -> object:
+    completed = subprocess.run(
+        ["nsenter", f"--net={entry['netns']}", *here, "probe"],
+        input=json.dumps(entry["targets"]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(completed.stdout)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        serve()
+    elif sys.argv[1] == "probe":
+        probe()
+    else:
+        json.dump(ask(json.load(sys.stdin)), sys.stdout)
