@@ -1,6 +1,7 @@
 """The server's side of process 1's protocol (`init.py`): start processes, learn how they ended."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -31,7 +32,9 @@ class Process:
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal, unless it is gone."""
         if self.running:
-            os.kill(self.pid, number)
+            # Process 1 may have reaped it already; the news is then on its way.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 class Spawner:

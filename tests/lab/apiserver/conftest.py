@@ -2,6 +2,7 @@ import itertools
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from kubernetes import client, config
@@ -21,14 +22,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedCluster]
 
 
 @pytest.fixture(scope="package")
-def http(cluster: ServedCluster, tmp_path_factory: pytest.TempPathFactory) -> Http:
+def http(cluster: ServedCluster) -> Http:
     """An HTTPS client with the client certificate of the kubeconfig."""
-    folder = tmp_path_factory.mktemp("client")
-    loaded = client.Configuration()
-    config.load_kube_config(str(cluster.kubeconfig), client_configuration=loaded)
+    loaded = _configuration(cluster.kubeconfig)
     context = ssl.create_default_context(cafile=str(cluster.ca))
-    context.load_cert_chain(loaded.cert_file, loaded.key_file)
-    del folder
+    context.load_cert_chain(str(loaded.cert_file), loaded.key_file)
     return Http(cluster.url, context)
 
 
@@ -56,6 +54,6 @@ def core(cluster: ServedCluster) -> Iterator[client.CoreV1Api]:
 
 
 def _configuration(kubeconfig: Path) -> client.Configuration:
-    loaded = client.Configuration()
-    config.load_kube_config(str(kubeconfig), client_configuration=loaded)
+    loaded, official = client.Configuration(), cast("Any", config)
+    official.load_kube_config(str(kubeconfig), client_configuration=loaded)
     return loaded

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 TIMEOUT_S = 10
+Json = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - JSON values
+    def json(self) -> Json:
         return json.loads(self.text)
 
     @property
@@ -42,7 +43,7 @@ class Http:
         body: object = None,
         *,
         headers: dict[str, str] | None = None,
-        **query: object,
+        **query: Json,
     ) -> Answer:
         sent = body if isinstance(body, str | bytes | None) else json.dumps(body)
         connection = http.client.HTTPSConnection(
@@ -58,8 +59,8 @@ class Http:
         finally:
             connection.close()
 
-    def get(self, path: str, **query: object) -> Answer:
+    def get(self, path: str, **query: Json) -> Answer:
         return self("GET", path, **query)
 
-    def post(self, path: str, body: object, **query: object) -> Answer:
+    def post(self, path: str, body: object, **query: Json) -> Answer:
         return self("POST", path, body, **query)

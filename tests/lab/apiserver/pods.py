@@ -31,9 +31,7 @@ class Namespace:
         self.name = name
         self.pods = f"/api/v1/namespaces/{name}/pods"
         self.events = f"/api/v1/namespaces/{name}/events"
-        self.nads = (
-            f"/apis/k8s.cni.cncf.io/v1/namespaces/{name}/network-attachment-definitions"
-        )
+        self.nads = f"/apis/k8s.cni.cncf.io/v1/namespaces/{name}/network-attachment-definitions"
 
     def create(self, obj: Object) -> Object:
         answer = self.http.post(self.pods, obj)

@@ -159,7 +159,9 @@ def test_environment_is_filled_in(namespace: Namespace) -> None:
 def test_a_pod_that_ended_leaves_no_sandbox(cluster: ServedCluster, namespace: Namespace) -> None:
     namespace.create(pod("p", "true", restartPolicy="Never"))
     uid = namespace.wait(
-        lambda obj: conditions(obj).get("PodReadyToStartContainers") == "False"
-        and obj["status"]["phase"] == "Succeeded"
+        lambda obj: (
+            conditions(obj).get("PodReadyToStartContainers") == "False"
+            and obj["status"]["phase"] == "Succeeded"
+        )
     )["metadata"]["uid"]
     assert not any(uid in runtime.sandboxes for runtime in cluster.runtimes.values())

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from kubernetes import client, watch
@@ -90,17 +89,16 @@ def test_a_watch_as_table_has_its_columns_once(namespace: Namespace) -> None:
 def test_the_official_client_sees_a_pod_become_running_and_go(
     core: client.CoreV1Api, namespace: Namespace
 ) -> None:
-    stream = watch.Watch()
-    seen = []
-    version = core.list_namespaced_pod(namespace.name).metadata.resource_version
+    official: Any = watch
+    stream, seen = official.Watch(), []
+    version = namespace.http.get(namespace.pods).json["metadata"]["resourceVersion"]
     namespace.create(pod())
-    changes: Iterator[Any] = stream.stream(
+    for change in stream.stream(
         core.list_namespaced_pod, namespace.name, resource_version=version, timeout_seconds=10
-    )
-    for change in changes:
+    ):
         seen.append((change["type"], change["object"].status.phase))
-        if seen[-1] == ("MODIFIED", "Running"):
-            core.delete_namespaced_pod("p", namespace.name)
+        if seen.count(("MODIFIED", "Running")) == 1:
+            namespace.http("DELETE", f"{namespace.pods}/p")
         if change["type"] == "DELETED":
             stream.stop()
     assert seen[0] == ("ADDED", "Pending")

@@ -1,8 +1,8 @@
 """What really happens between namespaces, seen with plain sockets and `ping`: no podmatrix here.
 
-`python oracle.py serve NAME...` answers every TCP connection in a network namespace with the peer's
-address. `python oracle.py ask` reads `[{"netns", "targets": [[name, address, bind_device]]}]` and
-prints who answered what.
+`python oracle.py ask` reads `[{"name", "netns", "targets": [[name, address, bind_device]]}]` and
+prints who answered what: every namespace gets a server that tells its peer's address back, and a
+prober.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 PORT = 7100
-TIMEOUT_S = 1.0
+TIMEOUT_S = 0.7
 
 
 def serve() -> None:
@@ -41,7 +41,7 @@ def connect(target: tuple[str, str, str]) -> str | None:
 
 def ping(target: tuple[str, str, str]) -> bool:
     _, address, device = target
-    argv = ["ping", "-n", "-c", "1", "-W", "1", *(["-I", device] if device else []), address]
+    argv = ["ping", "-n", "-c", "1", "-W", str(TIMEOUT_S), *(["-I", device] if device else []), address]
     return subprocess.run(argv, capture_output=True).returncode == 0
 
 
@@ -69,7 +69,9 @@ def ask(plan: list[dict[str, object]]) -> dict[str, object]:
         for server in servers:
             assert server.stdout is not None
             server.stdout.readline()
-        return {str(entry["name"]): _ask_one(here, entry) for entry in plan}
+        with ThreadPoolExecutor(len(plan)) as pool:
+            answers = pool.map(lambda entry: _ask_one(here, entry), plan)
+            return {str(entry["name"]): answer for entry, answer in zip(plan, answers, strict=True)}
     finally:
         for server in servers:
             server.kill()

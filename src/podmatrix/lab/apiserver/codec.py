@@ -3,12 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from podmatrix.lab.apiserver import protobuf
-from podmatrix.lab.apiserver.objects import Object, name_of
+from podmatrix.lab.apiserver.objects import Json, Object, name_of
 from podmatrix.lab.apiserver.resource import Resource
 from podmatrix.lab.apiserver.schema import Decoder, TypeMismatch, describe, json_object
 from podmatrix.lab.apiserver.status import (
@@ -31,7 +30,7 @@ class Format:
     shape: str = ""
 
 
-def encode(value: Any) -> bytes:  # noqa: ANN401 - JSON values
+def encode(value: Json) -> bytes:
     """Compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -51,7 +50,7 @@ def accepted(header: str) -> Format:
     raise not_acceptable((JSON,))
 
 
-def read_body(body: bytes, content_type: str, kind: str) -> Any:  # noqa: ANN401 - JSON values
+def read_body(body: bytes, content_type: str, kind: str) -> Json:
     """The JSON value of a body. Raises ApiError 400 or 415."""
     media_type = content_type.partition(";")[0].strip()
     if media_type == PROTOBUF:
@@ -70,7 +69,7 @@ def read_body(body: bytes, content_type: str, kind: str) -> Any:  # noqa: ANN401
         ) from exc
 
 
-def read_object(value: Any, resource: Resource) -> tuple[Object, Sequence[str]]:  # noqa: ANN401
+def read_object(value: Json, resource: Resource) -> tuple[Object, Sequence[str]]:
     """An object of a resource's kind, and what strict decoding has against it. Raises ApiError."""
     version = (
         f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'

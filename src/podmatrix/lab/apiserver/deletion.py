@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from podmatrix.lab.apiserver import registry
 from podmatrix.lab.apiserver.kinds.namespace import IMMORTAL, NAMESPACES
 from podmatrix.lab.apiserver.objects import (
+    Json,
     Object,
     name_of,
     namespace_of,
@@ -40,7 +40,7 @@ class DeleteOptions:
     dry_run: bool = False
 
 
-def delete_options(body: Any, query: Mapping[str, str]) -> DeleteOptions:  # noqa: ANN401
+def delete_options(body: Json, query: Mapping[str, str]) -> DeleteOptions:
     """DeleteOptions of a body, or of the query where there is none. Raises ApiError 400 or 422."""
     sent: Object = body if isinstance(body, dict) else {}
     grace = sent.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any
 
 from aiohttp import web
 
@@ -17,7 +16,7 @@ from podmatrix.lab.apiserver.codec import (
     read_object,
     strict,
 )
-from podmatrix.lab.apiserver.objects import Object
+from podmatrix.lab.apiserver.objects import Json, Object
 from podmatrix.lab.apiserver.patches import patched
 from podmatrix.lab.apiserver.request_info import (
     RequestInfo,
@@ -42,7 +41,7 @@ _WATCH_TIMEOUT_S = 1800
 
 
 def json_response(
-    value: Any,  # noqa: ANN401 - JSON values
+    value: Json,
     *,
     status: int = 200,
     warnings: Sequence[str] = (),

@@ -8,7 +8,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-Object = dict[str, Any]
+Json = Any
+"""A JSON value: dict, list, str, int, float, bool or None."""
+
+Object = dict[str, Json]
 """A Kubernetes object as JSON data."""
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # k8s.io/apimachinery/pkg/util/rand
@@ -54,7 +57,7 @@ def version_of(obj: Object) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def with_metadata(obj: Object, **changes: Any) -> Object:  # noqa: ANN401 - JSON values
+def with_metadata(obj: Object, **changes: Json) -> Object:
     """A copy with metadata fields set; a value of None takes the field away."""
     metadata = {**obj.get("metadata", {}), **changes}
     return {**obj, "metadata": {key: value for key, value in metadata.items() if value is not None}}

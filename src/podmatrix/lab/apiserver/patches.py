@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
 
+from podmatrix.lab.apiserver.objects import Json
 from podmatrix.lab.apiserver.resource import Resource
 from podmatrix.lab.apiserver.schema import Schema, schemas
 from podmatrix.lab.apiserver.status import ApiError, bad_request, unsupported_media_type
@@ -15,7 +15,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 _REF = "#/components/schemas/"
 
 
-def patched(current: Any, patch: Any, content_type: str, resource: Resource) -> Any:  # noqa: ANN401
+def patched(current: Json, patch: Json, content_type: str, resource: Resource) -> Json:
     """What the object is after the patch; `current` stays as it is. Raises ApiError."""
     media_type = content_type.partition(";")[0].strip()
     if media_type == JSON_PATCH:
@@ -32,7 +32,7 @@ def patched(current: Any, patch: Any, content_type: str, resource: Resource) -> 
     return strategic_merge(current, patch, {"$ref": _REF + resource.schema})
 
 
-def merge_patch(current: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON values
+def merge_patch(current: Json, patch: Json) -> Json:
     """RFC 7386: null takes away, objects merge, everything else replaces."""
     if not isinstance(patch, dict):
         return patch
@@ -45,7 +45,7 @@ def merge_patch(current: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON values
     return merged
 
 
-def json_patch(current: Any, operations: Any) -> Any:  # noqa: ANN401 - JSON values
+def json_patch(current: Json, operations: Json) -> Json:
     """RFC 6902. Raises ApiError: 400 for what is no patch, 422 where one does not apply."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: the patch is no JSON array")
@@ -61,7 +61,7 @@ def json_patch(current: Any, operations: Any) -> Any:  # noqa: ANN401 - JSON val
     return document
 
 
-def _operate(document: Any, operation: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON values
+def _operate(document: Json, operation: dict[str, Json]) -> Json:
     path, kind = operation["path"], operation.get("op")
     if kind == "test":
         if _read(document, path) != operation["value"]:
@@ -87,13 +87,13 @@ def _tokens(path: str) -> list[str]:
     return [one.replace("~1", "/").replace("~0", "~") for one in path.split("/")[1:]]
 
 
-def _read(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON values
+def _read(document: Json, path: str) -> Json:
     for token in _tokens(path):
         document = document[int(token) if isinstance(document, list) else token]
     return document
 
 
-def _at(document: Any, path: str, change: Callable[[Any, Any], object]) -> Any:  # noqa: ANN401
+def _at(document: Json, path: str, change: Callable[[Json, Json], object]) -> Json:
     *parents, last = _tokens(path)
     parent = document
     for token in parents:
@@ -102,7 +102,7 @@ def _at(document: Any, path: str, change: Callable[[Any, Any], object]) -> Any: 
     return document
 
 
-def _add(document: Any, path: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
+def _add(document: Json, path: str, value: Json) -> Json:
     if not path:
         return value
     last = _tokens(path)[-1]
@@ -114,7 +114,7 @@ def _add(document: Any, path: str, value: Any) -> Any:  # noqa: ANN401 - JSON va
     return document
 
 
-def strategic_merge(current: Any, patch: Any, schema: Schema | None) -> Any:  # noqa: ANN401
+def strategic_merge(current: Json, patch: Json, schema: Schema | None) -> Json:
     """Merge as the schema says: lists with a patch-merge-key are merged by it, others replaced."""
     if not isinstance(patch, dict):
         return patch
@@ -155,7 +155,7 @@ def _merges(schema: Schema | None) -> bool:
     return "merge" in str((schema or {}).get("x-kubernetes-patch-strategy", ""))
 
 
-def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
+def _merge_list(current: list[Json], patch: list[Json], schema: Schema) -> list[Json]:
     key = schema.get("x-kubernetes-patch-merge-key")
     if key is None:
         return current + [one for one in patch if one not in current]

@@ -6,9 +6,8 @@ numbers: generated.proto of k8s.io/api and k8s.io/apimachinery.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from podmatrix.lab.apiserver.objects import Object
+from podmatrix.lab.apiserver.objects import Json, Object
 from podmatrix.lab.apiserver.status import bad_request
 
 MAGIC = b"k8s\x00"
@@ -121,7 +120,7 @@ def _message(data: bytes, name: str) -> Object:
     return found
 
 
-def _scalar(value: Any, kind: str) -> Any:  # noqa: ANN401 - what the field's type says
+def _scalar(value: Json, kind: str) -> Json:
     match kind:
         case "string":
             return value.decode()
@@ -134,7 +133,7 @@ def _scalar(value: Any, kind: str) -> Any:  # noqa: ANN401 - what the field's ty
     return _message(value, kind)
 
 
-def _wire(data: bytes) -> Iterator[tuple[int, Any]]:
+def _wire(data: bytes) -> Iterator[tuple[int, Json]]:
     """Field numbers and raw values: an int for varints, bytes for what has a length."""
     at = 0
     while at < len(data):

@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
 
-Schema = dict[str, Any]
+from podmatrix.lab.apiserver.objects import Json
+
+Schema = dict[str, Json]
 
 _REF = "#/components/schemas/"
 
@@ -43,13 +44,13 @@ class TypeMismatch(Exception):
         self.go_type = go_type
 
 
-class JsonObject(dict[str, Any]):
+class JsonObject(dict[str, Json]):
     """A JSON object as it was sent, with the names that stood in it more than once."""
 
     duplicates: tuple[str, ...] = ()
 
 
-def json_object(pairs: list[tuple[str, Any]]) -> JsonObject:
+def json_object(pairs: list[tuple[str, Json]]) -> JsonObject:
     """An object_pairs_hook that remembers duplicates."""
     found = JsonObject(pairs)
     if len(found) != len(pairs):
@@ -85,12 +86,12 @@ class Decoder:
             f'unknown field "{one}"' for one in self.unknown
         ]
 
-    def decode(self, value: Any, schema_name: str) -> Any:  # noqa: ANN401 - JSON values
+    def decode(self, value: Json, schema_name: str) -> Json:
         """The value with unknown fields and nulls left out. Raises TypeMismatch."""
         struct = schema_name.rpartition(".")[2]
         return self._value(value, {"$ref": _REF + schema_name}, struct, "", "")
 
-    def _value(self, value: Any, schema: Schema, struct: str, path: str, indexed: str) -> Any:  # noqa: ANN401
+    def _value(self, value: Json, schema: Schema, struct: str, path: str, indexed: str) -> Json:
         go_type, outer = _go_type(schema), struct
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(_REF)
@@ -113,7 +114,7 @@ class Decoder:
                 ]
         return value
 
-    def _object(self, value: Any, schema: Schema, struct: str, path: str, indexed: str) -> Any:  # noqa: ANN401
+    def _object(self, value: Json, schema: Schema, struct: str, path: str, indexed: str) -> Json:
         properties, extra = schema.get("properties"), schema.get("additionalProperties")
         if properties is None and not isinstance(extra, dict):
             return value  # free-form, for example FieldsV1

@@ -21,7 +21,7 @@ from podmatrix.lab.runtime import ContainerRuntime
 __all__ = ["ClusterSpec", "NodeSpec", "serve"]
 
 _BACKLOG = 512
-_SHUTDOWN_TIMEOUT_S = 1.0
+_SHUTDOWN_TIMEOUT_S = 0.1
 
 
 async def serve(

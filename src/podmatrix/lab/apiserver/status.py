@@ -6,10 +6,9 @@ real one: clients and people match on it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from podmatrix.errors import LabError
-from podmatrix.lab.apiserver.objects import Object
+from podmatrix.lab.apiserver.objects import Json, Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +166,7 @@ def required(field: str, detail: str = "") -> Cause:
     return Cause(reason="FieldValueRequired", message=message, field=field)
 
 
-def wrong(field: str, value: Any, detail: str) -> Cause:  # noqa: ANN401 - any JSON value
+def wrong(field: str, value: Json, detail: str) -> Cause:
     """A value that breaks a rule; strings are shown in quotes, as Go's %q does."""
     shown = f'"{value}"' if isinstance(value, str) else str(value)
     return Cause(

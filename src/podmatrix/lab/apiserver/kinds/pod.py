@@ -1,6 +1,7 @@
 """Pods: what the real API server fills in, and the resource."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from podmatrix.lab.apiserver.kinds.columns import METADATA_LABELS
 from podmatrix.lab.apiserver.kinds.pod_columns import POD_COLUMNS
@@ -65,9 +66,7 @@ def _set_container_defaults(container: Object, *, host_network: bool) -> None:
 
 def qos_class(spec: Object) -> str:
     """BestEffort, Burstable or Guaranteed, from the resources of the containers."""
-    resources: list[dict[str, Any]] = [
-        one.get("resources") or {} for one in spec.get("containers") or []
-    ]
+    resources: list[Object] = [one.get("resources") or {} for one in spec.get("containers") or []]
     if not any(one.get("requests") or one.get("limits") for one in resources):
         return "BestEffort"
     for one in resources:
@@ -89,11 +88,11 @@ def admit_pod(store: "Store", pod: Object) -> None:
         raise forbidden("pods", name, why)
 
 
-def _status(key: str) -> Any:  # noqa: ANN401 - a field reader
+def _status(key: str) -> Callable[[Object], str]:
     return lambda pod: str(pod.get("status", {}).get(key) or "")
 
 
-def _spec(key: str) -> Any:  # noqa: ANN401 - a field reader
+def _spec(key: str) -> Callable[[Object], str]:
     return lambda pod: str(pod.get("spec", {}).get(key) or "")
 
 
