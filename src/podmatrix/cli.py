@@ -14,7 +14,9 @@ from podmatrix.errors import LabError, PodmatrixError
 
 if TYPE_CHECKING:
     from podmatrix.lab.launch import Lab
+    from podmatrix.lab.topology import Topology
 
+INTERRUPTED = 128 + signal.SIGINT
 OURS = "current-context: podmatrix-"
 """Stands in every kubeconfig that a lab wrote."""
 
@@ -52,8 +54,6 @@ def up(
     ] = 0,
 ) -> None:
     """Start a lab and serve it until Ctrl-C, or detached."""
-    from podmatrix.lab.launch import start_lab
-    from podmatrix.lab.state import lab_directory
     from podmatrix.lab.topology import load_topology
 
     shape = load_topology(topology)
@@ -62,14 +62,7 @@ def up(
     if kubeconfig is not None:
         _check_replaceable(kubeconfig)
     signal.signal(signal.SIGTERM, _as_interrupt)
-    running = start_lab(
-        shape,
-        name=name,
-        detach=detach,
-        state_dir=lab_directory(name),
-        port=port,
-        progress=lambda line: typer.echo(f"waiting for {line}"),
-    )
+    running = _start(shape, name, detach=detach, port=port)
     with contextlib.ExitStack() as stack:
         stack.enter_context(running)
         if kubeconfig is not None:
@@ -77,13 +70,30 @@ def up(
             kubeconfig.write_text(running.kubeconfig.read_text())
         typer.echo(_what_next(running, kubeconfig or running.kubeconfig, detach=detach))
         if detach:
+            running.release()
             stack.pop_all()
             return
         with contextlib.suppress(KeyboardInterrupt):
-            status = running.wait()
-            if status:
-                raise LabError(f"lab {name} ended by itself: see {lab_directory(name)}/lab.log")
+            running.wait()
     typer.echo(f"lab {name} is stopped")
+
+
+def _start(shape: "Topology", name: str, *, detach: bool, port: int) -> "Lab":
+    from podmatrix.lab.launch import start_lab
+    from podmatrix.lab.state import lab_directory
+
+    try:
+        return start_lab(
+            shape,
+            name=name,
+            detach=detach,
+            state_dir=lab_directory(name),
+            port=port,
+            progress=lambda line: typer.echo(f"waiting for {line}"),
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing is left running", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _as_interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:

@@ -67,7 +67,7 @@ def test_a_user_is_switched_to() -> None:
 
 
 def test_a_user_that_is_not_mapped_is_refused() -> None:
-    with pytest.raises(LabError, match="runAsUser 1000 .* start the lab as root"):
+    with pytest.raises(LabError, match=r"runAsUser 1000 .* start the lab as root"):
         privileges_argv(container(user=1000), mapped_ids=1)
 
 

@@ -146,6 +146,9 @@ class NamespaceRuntime:
         if config.log_path:
             Path(config.log_path).parent.mkdir(parents=True, exist_ok=True)
         process = await self._spawner.spawn(self._spawn_spec(sandbox, config))
+        if self._sandboxes.get(uid) is not sandbox:  # stopped meanwhile
+            process.kill()
+            raise LabError(f"the sandbox of pod {uid} on node {self.node_name} is gone")
         container = NamespaceContainer(config, process)
         sandbox.containers[config.name] = container
         return container

@@ -77,9 +77,16 @@ class Lab:
         """Whether it has not ended by itself."""
         return self._process.running
 
-    def wait(self) -> int:
-        """Wait until it ends by itself or by `lab down`; its exit status."""
-        return self._process.wait()
+    def wait(self) -> None:
+        """Wait until somebody stops it. Raises LabError where it ended by itself."""
+        if status := self._process.wait():
+            raise LabError(
+                f"lab {self.name} ended by itself, exit status {status}{self._process.log_tail()}"
+            )
+
+    def release(self) -> None:
+        """Let a detached lab go on without this object."""
+        self._process.release()
 
     def stop(self) -> None:
         """End it and remove its files. Returns when every process of it is gone."""
@@ -176,7 +183,6 @@ def _launch(
             nodes=tuple(node.name for node in topology.nodes),
         )
         write_state(directory, state)
-        process.release()
     except BaseException:  # Ctrl-C, too, leaves nothing behind
         process.stop()
         raise

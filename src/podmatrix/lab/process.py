@@ -85,10 +85,10 @@ class LabProcess:
             line = self._next_line(deadline)
             if line is None:
                 raise LabError(
-                    f"the lab is not ready after {timeout_s:g} s, last: {last}{self._log_tail()}"
+                    f"the lab is not ready after {timeout_s:g} s, last: {last}{self.log_tail()}"
                 )
             if not line:
-                raise LabError(f"the lab ended during its start, last: {last}{self._log_tail()}")
+                raise LabError(f"the lab ended during its start, last: {last}{self.log_tail()}")
             event = json.loads(line)
             last = event["text"] or last
             match event["event"]:
@@ -135,7 +135,8 @@ class LabProcess:
         line, _, self._unfinished = self._unfinished.partition(b"\n")
         return line
 
-    def _log_tail(self) -> str:
+    def log_tail(self) -> str:
+        """What the lab wrote last, ready to be put at the end of a message."""
         self._log.seek(0)
         tail = self._log.read()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
         return f"; its log ends:\n{tail}" if tail else ""

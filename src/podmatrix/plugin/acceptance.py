@@ -151,7 +151,10 @@ def _kubeconfig(settings: Settings, stack: ExitStack, progress: Progress) -> Pat
         return settings.kubeconfig
     # The client takes half a second to import; meanwhile the lab comes up in a process of its own.
     threading.Thread(target=lambda: import_module("kubernetes.client"), daemon=True).start()
-    lab = stack.enter_context(start_lab(topology_of(settings), progress=progress))
+    starting = start_lab(
+        topology_of(settings), progress=lambda what: progress(f"lab: waiting for {what}")
+    )
+    lab = stack.enter_context(starting)
     return lab.kubeconfig
 
 

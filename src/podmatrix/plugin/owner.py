@@ -68,7 +68,8 @@ def _sweep(config: pytest.Config, settings: Settings, profile: Profile) -> Run:
 
     def progress(line: str) -> None:
         if reporter is not None:
-            reporter.write_line(line)
+            reporter.ensure_newline()
+            reporter.write(f"{line}\n", flush=True)
 
     def save(run: Run) -> None:
         config.stash[RUN] = run

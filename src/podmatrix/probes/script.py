@@ -42,6 +42,10 @@ COMMAND_LINE_MAX = 100_000
 # $1 runs under a deadline of its own: a cut exec leaves its process running.
 _OUTER = 'command -v timeout >/dev/null && exec timeout "$1" /bin/sh -c "$2"; exec /bin/sh -c "$2"'
 
+# e prints lines; f tries fping, p a ping (0: calibrated, 1: not, 2: refused its flags or cannot
+# start), h runs one ping, c a copy of ping, b busybox; g does one group with the first that holds.
+# iputils ping refuses short intervals to ordinary users before 20210722; its copy has lost its
+# file capabilities, with which it cannot start where CAP_NET_RAW is out of reach.
 _FUNCTIONS = r"""
 set -f
 export LC_ALL=C
@@ -78,7 +82,8 @@ k=$((k+1)) b="g $G $k" Q="$*" x= y= i=0
 e "$b t" "$Q"
 for a in $X; do h n $a & x="$x $!"; done
 for a in $Y; do h y $a & y="$y $!"; done
-q=0; for a in $y; do wait $a || q=1; done
+q=0
+for a in $y; do wait $a; r=$?; [ $r -lt 2 ] || r=2; [ $r -le $q ] || q=$r; done
 if [ $q = 0 ]; then
 y=
 for a in $A; do
@@ -87,7 +92,7 @@ h p $a & y="$y $!" i=$((i+1))
 done
 for a in $y; do wait $a; done
 fi
-for a in $x; do wait $a && q=1; done
+for a in $x; do wait $a && [ $q = 0 ] && q=1; done
 return $q
 }
 c() {
@@ -96,13 +101,22 @@ cp "$o" $d/ping && p $d/ping "$@"; q=$?
 rm -f $d/ping; rmdir $d
 return $q
 }
+b() {
+case $("$@" --help 2>&1) in *'-i SEC'*) p "$@" -i $M $R;; *) p "$@" $R;; esac
+}
 g() {
 G=$1 D=$2 S=$3 Y=$4 X=$5 A=$6 k=0
 B=${D:+-I $D} F="-C $C -i 1 -p $P $B ${S:+-S $S}" R="-c $C -W $V $B"
-f $F ||
-p ping -n -i $M $R || p ping -n -i 0.2 $R || c -n -i $M $R || c -n -i 0.2 $R ||
-p ping -i $M $R || p ping $R || p busybox ping -i $M $R || p busybox ping $R
-e "g $G" "end $?"
+s=0
+f $F || case $(ping -V 2>&1) in
+*usy[Bb]ox*) b ping; s=$?;;
+*)
+s=2
+for i in $M 0.2; do [ $s -lt 2 ] || { p ping -n -i $i $R; s=$?; }; done
+for i in $M 0.2; do [ $s -lt 2 ] || { c -n -i $i $R; s=$?; }; done
+[ $s = 0 ] || ! command -v busybox >/dev/null || { b busybox ping; s=$?; };;
+esac
+e "g $G" "end $s"
 }
 """.strip()
 

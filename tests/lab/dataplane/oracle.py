@@ -41,7 +41,16 @@ def connect(target: tuple[str, str, str]) -> str | None:
 
 def ping(target: tuple[str, str, str]) -> bool:
     _, address, device = target
-    argv = ["ping", "-n", "-c", "1", "-W", str(TIMEOUT_S), *(["-I", device] if device else []), address]
+    argv = [
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-W",
+        str(TIMEOUT_S),
+        *(["-I", device] if device else []),
+        address,
+    ]
     return subprocess.run(argv, capture_output=True).returncode == 0
 
 

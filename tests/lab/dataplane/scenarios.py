@@ -65,3 +65,43 @@ def matrix(topology: dict[str, Any]) -> dict[str, Any]:
         for slot, node in zip("ab", scene.plan.nodes, strict=True)
     }
     return {"targets": targets, "own": own, "answers": json.loads(answers.stdout)}
+
+
+def recorded(encapsulation: str) -> dict[str, Any]:
+    """The cluster of the recordings, as its tools show it on node1 and in the pods there."""
+    scene = Scene({**_RECORDED, "calico": {"encapsulation": encapsulation, "mtu": 1480}})
+    for kind in ("flannel", "dual", "calico"):
+        scene.add(0, f"{kind}-node1", _KINDS[kind])
+    run = scene.nodes[0].netns.run
+    return {
+        "block": str(scene.plan.nodes[0].block),
+        "peer_block": str(scene.plan.nodes[1].block),
+        "annotations": dict(scene.nodes[0].annotations),
+        "subnet.env": (scene.nodes[0].files / "run/flannel/subnet.env").read_text(),
+        "cni": sorted(file.name for file in (scene.nodes[0].files / "etc/cni/net.d").iterdir()),
+        "iptables-save.txt": run(["iptables-save", "-c"]),
+        "ipset.txt": run(["ipset", "list"]),
+        "sysctl.txt": run(["sysctl", "-a"]),
+        **{
+            name: json.loads(run(argv))
+            for name, argv in {
+                "ip-link.json": ["ip", "-j", "-d", "link", "show"],
+                "ip-addr.json": ["ip", "-j", "address", "show"],
+                "ip-route.json": ["ip", "-j", "route", "show", "table", "all"],
+                "ip-rule.json": ["ip", "-j", "rule", "show"],
+                "ip-neigh.json": ["ip", "-j", "neigh", "show"],
+                "bridge-fdb.json": ["bridge", "-j", "fdb", "show"],
+            }.items()
+        },
+        "pods": {
+            name.removesuffix("-node1"): {
+                "ip-addr.json": json.loads(
+                    sandbox.netns.run(["ip", "-j", "-d", "address", "show"])
+                ),
+                "ip-route.txt": sandbox.netns.run(["ip", "route", "show"]),
+                "annotations": dict(result.annotations),
+                "sandbox_id": sandbox.sandbox_id,
+            }
+            for name, (_, sandbox, result) in scene.pods.items()
+        },
+    }

@@ -48,14 +48,14 @@ CELLS = [
 
 
 @pytest.fixture(scope="module", params=["none", "vxlan"])
-def matrix(request: pytest.FixtureRequest) -> Any:
+def matrix(request: pytest.FixtureRequest) -> dict[str, Any]:
     return inside(
         "tests.lab.dataplane.scenarios:matrix",
         topology={"calico": {"encapsulation": request.param}},
     )
 
 
-def address(matrix: Any, source: str, slot: str, seen: str) -> str:
+def address(matrix: dict[str, Any], source: str, slot: str, seen: str) -> str:
     whose, _, what = seen.partition(".")
     if what in ("eth0", "net1"):
         return str(matrix["targets"][f"{source}-a.{what}"])
@@ -64,7 +64,7 @@ def address(matrix: Any, source: str, slot: str, seen: str) -> str:
 
 @pytest.mark.parametrize(("source", "destination", "relation", "seen"), CELLS)
 def test_destination_sees_the_source_that_a_real_cluster_shows(
-    matrix: Any, source: str, destination: str, relation: str, seen: str
+    matrix: dict[str, Any], source: str, destination: str, relation: str, seen: str
 ) -> None:
     slot = "a" if relation == "same" else "b"
     answer = matrix["answers"][f"{SOURCES[source]}-a"][DESTINATIONS[destination].format(slot)]
@@ -74,7 +74,7 @@ def test_destination_sees_the_source_that_a_real_cluster_shows(
 @pytest.mark.parametrize("slot", ["a", "b"], ids=["same", "cross"])
 @pytest.mark.parametrize("destination", ["C", "D.e0", "H"])
 def test_second_interface_reaches_nothing_of_calico_or_the_hosts(
-    matrix: Any, destination: str, slot: str
+    matrix: dict[str, Any], destination: str, slot: str
 ) -> None:
     target = f"{DESTINATIONS[destination].format(slot)}!net1"
     assert matrix["answers"]["dual1-a"][target] == {"peer": None, "ping": False}
@@ -82,7 +82,9 @@ def test_second_interface_reaches_nothing_of_calico_or_the_hosts(
 
 @pytest.mark.parametrize("slot", ["a", "b"], ids=["same", "cross"])
 @pytest.mark.parametrize("destination", ["F", "D.n1"])
-def test_second_interface_reaches_flannel(matrix: Any, destination: str, slot: str) -> None:
+def test_second_interface_reaches_flannel(
+    matrix: dict[str, Any], destination: str, slot: str
+) -> None:
     target = f"{DESTINATIONS[destination].format(slot)}!net1"
     own = matrix["targets"]["dual1-a.net1"]
     assert matrix["answers"]["dual1-a"][target] == {"peer": own, "ping": True}

@@ -23,7 +23,7 @@ _MESSAGES: dict[str, Fields] = {
         4: ("selfLink", "string"),
         5: ("uid", "string"),
         6: ("resourceVersion", "string"),
-        7: ("generation", "int"),
+        7: ("generation", "nonzero"),
         8: ("creationTimestamp", "Time"),
         11: ("labels", "{}string"),
         12: ("annotations", "{}string"),
@@ -115,6 +115,8 @@ def _message(data: bytes, name: str) -> Object:
             entries[pair.get(1, b"").decode()] = _scalar(pair.get(2, b""), kind[2:])
         elif kind.startswith("[]"):
             found.setdefault(key, []).append(_scalar(value, kind[2:]))
+        elif kind == "nonzero" and not value:
+            continue  # written even where it was never set
         elif (one := _scalar(value, kind)) not in ("", {}):
             found[key] = one
     return found
@@ -128,7 +130,7 @@ def _scalar(value: Json, kind: str) -> Json:
             return value
         case "bool":
             return bool(value)
-        case "int":
+        case "int" | "nonzero":
             return value - (1 << 64) if value >> 63 else value
     return _message(value, kind)
 

@@ -46,7 +46,7 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
             link = _add_veth(netlink, name, mtu, args)
             mac = _configure_pod(args, address)
             _configure_host(node, netlink, name, link, address)
-        node.calico.add_workload(Workload(interface=name, namespace=args.pod_namespace))
+        node.felix.add_workload(Workload(interface=name, namespace=args.pod_namespace))
     except LabError:
         delete(node, config, args)
         raise
@@ -70,7 +70,7 @@ def delete(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> None:
     name = interface_name(args.pod_namespace, args.pod_name)
     with connect(node.netns) as netlink:
         netlink.delete_link(name)
-    node.calico.remove_workload(name)
+    node.felix.remove_workload(name)
     node.block.release(_handle(config, args))
 
 
@@ -89,6 +89,8 @@ def _add_veth(netlink: Netlink, name: str, mtu: int, args: CniArgs) -> int:
         num_tx_queues=1,
         num_rx_queues=1,
         peer_mtu=mtu,
+        peer_num_tx_queues=1,
+        peer_num_rx_queues=1,
     )
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from podmatrix.errors import LabError
 from podmatrix.lab.cni import plugins
+from podmatrix.lab.cni.calico import interface_name
 from podmatrix.lab.cni.config_files import DIRECTORY
 from podmatrix.lab.cni.delegates import Delegate, select_delegates
 from podmatrix.lab.cni.network_status import ANNOTATION, render, status_of
 from podmatrix.lab.cni.spec import CniArgs, NetworkConfig, PluginError, Result
+from podmatrix.lab.dataplane.felix_workloads import Workload
 from podmatrix.lab.dataplane.netlink import connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 from podmatrix.lab.dataplane.sysctls import inherit
@@ -60,6 +62,7 @@ def add(node: NodeNetwork, sandbox: SandboxRef, nads: NadLookup) -> CniResult:
 
 def delete(node: NodeNetwork, sandbox: SandboxRef) -> None:
     """CNI DEL, before the namespace goes. Idempotent; raises LabError where the kernel refuses."""
+    node.felix.remove_workload(_endpoint(sandbox).interface)
     state = node.files / STATE / sandbox.sandbox_id
     try:
         saved = json.loads(state.read_text())
@@ -114,18 +117,28 @@ def _multus_add(
             event=exc.event,
         ) from exc
     _save(node, sandbox, delegates)
+    network = ""
     results: list[tuple[Delegate, str, Result]] = []
-    for position, delegate in enumerate(delegates):
-        ifname = delegate.ifname(position)
-        network = delegate.config.get("name", "")
-        try:
+    try:
+        for position, delegate in enumerate(delegates):
+            ifname, network = delegate.ifname(position), delegate.config.get("name", "")
             results.append((delegate, ifname, _delegate_add(node, delegate, ifname, sandbox)))
-        except LabError as exc:
-            delete(node, sandbox)
-            raise NetworkPluginError(
-                f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}'
-            ) from exc
+        node.felix.add_workload(_endpoint(sandbox))
+    except LabError as exc:
+        delete(node, sandbox)
+        raise NetworkPluginError(
+            f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}'
+        ) from exc
     return _collect(results)
+
+
+def _endpoint(sandbox: SandboxRef) -> Workload:
+    """To felix every pod with an address is a workload endpoint (libcalico-go, KDD).
+
+    So a pod that Calico did not plug in has rules too, for an interface that is not there.
+    """
+    pod = sandbox.config
+    return Workload(interface=interface_name(pod.namespace, pod.name), namespace=pod.namespace)
 
 
 def _delegate_add(

@@ -6,6 +6,7 @@ from pathlib import Path
 from podmatrix.lab.cni.config_files import config_files
 from podmatrix.lab.cni.ipam_calico import Block
 from podmatrix.lab.dataplane.calico import Calico
+from podmatrix.lab.dataplane.felix import Felix
 from podmatrix.lab.dataplane.felix_rules import FelixRules
 from podmatrix.lab.dataplane.flannel import SUBNET_FILE, Flannel
 from podmatrix.lab.dataplane.ipset import create_ipsets
@@ -32,7 +33,8 @@ class NodeNetwork:
         self.name = name
         self.netns = netns
         self.files = files
-        self.calico = Calico(plan, self.node, netns)
+        self.calico = Calico(plan, self.node)
+        self.felix = Felix(netns)
         self.flannel = Flannel(plan, self.node)
         self.block = Block(self.node.block)
         self._lab = lab
@@ -47,12 +49,11 @@ class NodeNetwork:
             self.calico.set_up(netlink, nic)
             self.flannel.set_up(netlink, nic)
         if self.node.tunnel_address is not None:
-            kind = {"ipip": "ipip", "vxlan": "vxlan"}[self.plan.encapsulation]
-            self.block.assign(f"{kind}-tunnel-addr-{self.name}")
-        felix = FelixRules(self.plan, self.node)
+            self.block.assign(f"{self.plan.encapsulation}-tunnel-addr-{self.name}")
+        rules = FelixRules(self.plan, self.node)
         if self.plan.kernel.ipsets:
-            create_ipsets(self.netns, felix.ipsets())
-        ruleset = node_ruleset(felix, self.flannel)
+            create_ipsets(self.netns, rules.ipsets())
+        ruleset = node_ruleset(rules, self.flannel)
         self.netns.run(["iptables-restore", "--noflush", "--wait", "10"], stdin=ruleset)
         self._write_files()
 
