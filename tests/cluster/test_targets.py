@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -90,8 +91,8 @@ def test_a_bound_probe_starts_from_the_address_of_its_interface() -> None:
         ({"network_status": ()}, "no address: neither status nor network-status tells an IPv4"),
     ],
 )
-def test_what_cannot_be_aimed_at_says_why(change: dict[str, object], words: str) -> None:
-    changed = replace(PODS["dual-b"], **change)  # type: ignore[arg-type]  fields by name
+def test_what_cannot_be_aimed_at_says_why(change: dict[str, Any], words: str) -> None:
+    changed = replace(PODS["dual-b"], **change)
     found = addresses([changed]).target(cell("calico-a", "dual-b-net1"))
     assert words in str(found)
 
@@ -117,8 +118,9 @@ def test_host_network_pods_of_one_node_share_its_address_rightly() -> None:
     assert aimed(addresses().target(cell("calico-a", "host-b"))).ambiguous == ""
 
 
-def test_a_host_network_pod_does_not_probe_another_on_its_own_node() -> None:
-    assert isinstance(addresses().target(cell("host-a", "node-a")), str)
+def test_host_network_pods_of_one_node_reach_each_other_at_its_address() -> None:
+    target = aimed(addresses().target(cell("host-a", "node-a")))
+    assert (target.address, target.own, target.ambiguous) == ("192.168.31.1", "192.168.31.1", "")
 
 
 @pytest.mark.parametrize(("role_id", "expected"), [("calico-a", True), ("dual-a", False)])

@@ -58,7 +58,7 @@ def lab(namespaces: None, state_home: Path, tmp_path: Path) -> Iterator[RunningL
         said = []
         for line in owner.stdout:
             said.append(line)
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Stop it"):
                 break
         assert owner.poll() is None, said
         state = json.loads((state_home / "default/state.json").read_text())

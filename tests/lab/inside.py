@@ -31,7 +31,7 @@ def _denied() -> str:
     return completed.stderr.strip() if completed.returncode else ""
 
 
-def inside(target: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+def inside(target: str, **arguments: object) -> dict[str, Any]:
     """Call `module:function(**arguments)` inside; skips where namespaces are denied."""
     if reason := _denied():
         pytest.skip(f"needs network namespaces: {reason}")
@@ -45,7 +45,7 @@ def inside(target: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
     )
     if completed.returncode:
         pytest.fail(f"{target} ended with {completed.returncode}:\n{completed.stderr}")
-    return json.loads(completed.stdout)
+    return dict(json.loads(completed.stdout))
 
 
 def _main() -> None:

@@ -206,6 +206,14 @@ def test_an_answer_where_nobody_is_makes_everything_not_run() -> None:
     assert "sees 192.0.2.1, where nobody is" in not_run_because(replies)
 
 
+@pytest.mark.parametrize("tool", ["fping", "ping"])
+def test_the_own_address_can_be_a_target_too(tools: Path, tool: str) -> None:
+    add_tool(tools, tool)
+    group = Group(interface=None, family=4, own="10.1.0.2", addresses=("10.1.0.2", "10.2.0.2"))
+    (replies,) = probe([group], tools=tools).groups
+    assert outcomes(replies)["10.1.0.2"] is Outcome.REACHABLE
+
+
 def test_an_interface_that_is_not_there_is_not_run() -> None:
     group = Group(interface="net7", family=4, own="10.3.0.2", addresses=("10.3.0.1",))
     (replies,) = probe([group]).groups

@@ -150,14 +150,17 @@ def _receive(
     from websocket import WebSocketException
 
     while socket.is_open():
-        if deadline.expired or (cancelled is not None and cancelled.is_set()):
+        if cancelled is not None and cancelled.is_set():
+            raise ExecError(f"{what}: interrupted")
+        if deadline.expired:
             raise ExecError(f"{what}: it did not end within {deadline.timeout_s:g} s")
         # A frame that began and never ends would block beyond the wait for its first byte.
         socket.sock.settimeout(max(0.1, deadline.remaining_s))
         try:
             socket.update(timeout=min(SLICE_S, deadline.remaining_s))
         except (WebSocketException, OSError):
-            return
+            if not deadline.expired:
+                return
 
 
 def _text(socket: Any, channel: int) -> str:  # noqa: ANN401  the client has no types

@@ -13,13 +13,15 @@ def from_file(path: Path, context: str | None) -> tuple[Any, str]:
     Raises ClusterError: missing, unreadable, not YAML, no kubeconfig, unknown context, bad entries.
     """
     document = _document(path)
-    names = [str(entry.get("name")) for entry in _entries(document, "contexts")]
+    contexts = {str(entry.get("name")): entry for entry in _entries(document, "contexts")}
+    names = list(contexts)
     chosen = context or document.get("current-context")
     known = f"contexts there: {', '.join(names) or 'none'}"
     if not chosen:
         raise ClusterError(f"{path}: no current-context; name one with --kube-context ({known})")
     if chosen not in names:
         raise ClusterError(f"{path}: context {chosen!r} is unknown; {known}")
+    _require_user(document, contexts[str(chosen)], f"{path}: context {chosen}")
     return _load(path, str(chosen)), f"context {chosen} of {path}"
 
 
@@ -56,6 +58,16 @@ def _document(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, Mapping) or not _entries(document, "clusters"):
         raise ClusterError(f"{path}: no kubeconfig, it lists no clusters; give a kubeconfig")
     return document
+
+
+def _require_user(document: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
+    """The client would go on without credentials, and the server's answer would not say why."""
+    context = entry.get("context")
+    user = context.get("user") if isinstance(context, Mapping) else None
+    users = [str(one.get("name")) for one in _entries(document, "users")]
+    if user not in users:
+        known = ", ".join(users) or "none"
+        raise ClusterError(f"{where}: its user {user!r} is not listed; users there: {known}")
 
 
 def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -63,7 +63,9 @@ class Addresses:
         own = self._of(source, bound, cell.family)
         if own is None:
             return self._no_address(source, bound, cell.family)
-        if self._holder(source) in self._holders[address]:
+        # Two hostNetwork pods of one node are one and the same there, and rightly so.
+        same = self._holder(source) == self._holder(destination)
+        if self._holder(source) in self._holders[address] and not same:
             return (
                 f"{address} is also an address of the source pod itself, which would answer: "
                 "two pods were given one address"

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Generic, TypeVar
 
 from podmatrix.errors import ClusterError, PodmatrixError
@@ -72,7 +72,7 @@ class _Workers(Generic[T]):
 
 def in_parallel(
     tasks: Mapping[str, Task[T]], *, limit: Limit, timeout_s: float, what: str
-) -> Iterator[tuple[str, T | PodmatrixError]]:
+) -> Generator[tuple[str, T | PodmatrixError], None, None]:
     """Carry out `tasks`, yielding each result, or the PodmatrixError it ended with, as it comes.
 
     A task without a result after `timeout_s` yields a ClusterError. Any other exception is raised

@@ -126,8 +126,10 @@ def _judge_group(group: Group, printed: _GroupLines, sending: Sending) -> GroupR
     tries = list(printed.tries.values())
     reasons = [_calibration(group, one, sending) for one in tries]
     if printed.end == "0" and tries and not reasons[-1]:
-        replies = _replies(group, tries[-1], "p", group.addresses, sending)
-        return GroupReplies(tool=tries[-1].tool, replies=replies)
+        replies = _replies(group, tries[-1], "p", group.wanted, sending)
+        replies |= _answering(group, tries[-1], sending)
+        wanted = {address: replies[address] for address in group.addresses}
+        return GroupReplies(tool=tries[-1].tool, replies=wanted)
     told = dict.fromkeys(
         f"{one.tool.split(' -')[0]}: {reason}" for one, reason in zip(tries, reasons, strict=True)
     )
@@ -142,7 +144,7 @@ def _calibration(group: Group, one: _Try, sending: Sending) -> str:
     """Why the tool is not believed; empty where it is."""
     try:
         silent = _replies(group, one, "n", group.silent, replace(sending, count=1))
-        heard = _replies(group, one, "p" if one.is_fping else "y", group.answering, sending)
+        heard = _answering(group, one, sending)
     except ProbeError as exc:
         return str(exc)
     for address, reply in heard.items():
@@ -152,6 +154,10 @@ def _calibration(group: Group, one: _Try, sending: Sending) -> str:
         if reply.outcome not in SILENCE:
             return f"sees {address}, where nobody is: {reply.detail or reply.outcome}"
     return ""
+
+
+def _answering(group: Group, one: _Try, sending: Sending) -> dict[str, Reply]:
+    return _replies(group, one, "p" if one.is_fping else "y", group.answering, sending)
 
 
 def _replies(

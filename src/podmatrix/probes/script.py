@@ -157,6 +157,11 @@ class Group:
         silent = SILENT[self.family]
         return (silent, LOOPBACK[self.family]) if self.interface else (silent,)
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is pinged beside those: an address is never named twice to one tool."""
+        return tuple(address for address in self.addresses if address not in self.answering)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
@@ -213,7 +218,7 @@ def _call(number: int, group: Group) -> str:
     if group.interface and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", group.interface):
         raise ProbeError(f"{group.interface!r} is no name of an interface")
     source = group.own if group.only_source or group.interface else ""
-    lists = [_addresses(part) for part in (group.answering, group.silent, group.addresses)]
+    lists = [_addresses(part) for part in (group.answering, group.silent, group.wanted)]
     return f"g {number} '{group.interface or ''}' '{source}' " + " ".join(f"'{x}'" for x in lists)
 
 

@@ -21,9 +21,7 @@ def _left_behind(scene: Scene) -> dict[str, Any]:
     return {
         "links": [link["ifname"] for link in links if link["ifname"] != "ens33"],
         "routes": node.netns.run(["ip", "route", "show", "scope", "link", "metric", "1024"]),
-        "files": sorted(
-            file.name for file in networks.rglob("*") if file.name[0].isdigit()
-        ),
+        "files": sorted(file.name for file in networks.rglob("*") if file.name[0].isdigit()),
         "calico": [str(address) for address in node.block.allocations],
         "chains": node.netns.run(["iptables-save", "-t", "filter"]).count(":cali-tw-"),
         "states": [file.name for file in (node.files / "var/lib/cni/multus").glob("*")],
@@ -140,7 +138,13 @@ def requests() -> dict[str, Any]:
         "default-json": {DEFAULT: '[{"name":"flannel-conf","namespace":"default"}]'},
         "default-route": {
             NETWORKS: json.dumps(
-                [{"name": "flannel-second", "namespace": "default", "default-route": ["10.244.0.1"]}]
+                [
+                    {
+                        "name": "flannel-second",
+                        "namespace": "default",
+                        "default-route": ["10.244.0.1"],
+                    }
+                ]
             )
         },
     }

@@ -35,8 +35,8 @@ def read(name: str) -> str:
     return (DATA / name).read_text()
 
 
-def load(name: str) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(read(name))
+def load(name: str) -> list[dict[str, Any]]:
+    return list(json.loads(read(name)))
 
 
 def named_blocks(text: str, blocks: dict[str, str]) -> str:
@@ -68,7 +68,7 @@ def links(listing: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _steady(value: dict[str, Any]) -> dict[str, Any]:
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, item in value.items():
         if key == "ifname":
             kept[key] = without_macs(item)

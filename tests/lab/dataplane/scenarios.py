@@ -20,6 +20,17 @@ _RECORDED = {
 }
 
 
+def _ask(plan: list[dict[str, Any]]) -> dict[str, Any]:
+    completed = subprocess.run(
+        [sys.executable, _ORACLE, "ask"],
+        input=json.dumps(plan),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(completed.stdout))
+
+
 def matrix(topology: dict[str, Any]) -> dict[str, Any]:
     """Who sees whom as what, among two pods of each kind on each of two nodes and the nodes."""
     scene = Scene(topology)
@@ -48,13 +59,6 @@ def matrix(topology: dict[str, Any]) -> dict[str, Any]:
         }
         for name, netns in namespaces.items()
     ]
-    answers = subprocess.run(
-        [sys.executable, _ORACLE, "ask"],
-        input=json.dumps(plan),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
     own = {
         slot: {
             "node": str(node.address),
@@ -64,7 +68,42 @@ def matrix(topology: dict[str, Any]) -> dict[str, Any]:
         }
         for slot, node in zip("ab", scene.plan.nodes, strict=True)
     }
-    return {"targets": targets, "own": own, "answers": json.loads(answers.stdout)}
+    return {"targets": targets, "own": own, "answers": _ask(plan)}
+
+
+def damaged(topology: dict[str, Any], commands: list[list[str]]) -> dict[str, Any]:
+    """The recorded cluster's pods, after commands that start with a node's name."""
+    scene = Scene({**_RECORDED, "calico": {"encapsulation": "none"}} | topology)
+    addresses = {}
+    for node, slot in enumerate(("node1", "node2")):
+        for kind, annotations in _KINDS.items():
+            name = f"{kind}-{slot}"
+            scene.add(node, name, annotations)
+            addresses[name] = scene.address(name, "eth0")
+            if kind == "dual":
+                addresses[f"{name}/net1"] = scene.address(name, "net1")
+    nodes = {node.name: node.netns for node in scene.nodes}
+    for node, *argv in commands:
+        nodes[node].run([word.format(block=scene.plan.nodes[1].block) for word in argv])
+    answers = _ask(
+        [
+            {
+                "name": name,
+                "netns": str(sandbox.netns.path),
+                "targets": [
+                    (target, address, "")
+                    for target, address in addresses.items()
+                    if target.partition("/")[0] != name
+                ],
+            }
+            for name, (_, sandbox, _) in scene.pods.items()
+        ]
+    )
+    return {"answers": answers, "bridge_netfilter": _bridge_netfilter(scene)}
+
+
+def _bridge_netfilter(scene: Scene) -> bool:
+    return scene.nodes[0].netns.get_sysctl("net.bridge.bridge-nf-call-iptables") == "1"
 
 
 def recorded(encapsulation: str) -> dict[str, Any]:

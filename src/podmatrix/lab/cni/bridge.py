@@ -140,7 +140,7 @@ def _configure_pod(node: NodeNetwork, ipam: Result, args: CniArgs) -> str:
                 route.dst,
                 via=route.gw or ipam.ips[0].gateway,
                 dev=link,
-                command="add" if first_wins else "prepend",
+                prepend=not first_wins,
                 exist_ok=first_wins,
             )
         return netlink.mac(link)

@@ -1,7 +1,8 @@
 """The flannel plugin: reads subnet.env and lets the bridge plugin do the work.
 
 Source: flannel-io/cni-plugin, flannel.go and flannel_linux.go. The delegate's configuration is kept
-in /var/lib/cni/flannel/<container id> for DEL.
+in /var/lib/cni/flannel/<container id> for DEL: by the container alone, so of a pod with two such
+networks the real plugin gives back one address only, and so does this one.
 """
 
 import json

@@ -34,9 +34,7 @@ class Calico:
                 gateway = peer.tunnel_address
             else:
                 gateway = peer.address
-            netlink.add_route(
-                peer.block, via=gateway, dev=tunnel, proto=PROTO_FELIX, onlink=True
-            )
+            netlink.add_route(peer.block, via=gateway, dev=tunnel, proto=PROTO_FELIX, onlink=True)
 
     def _tunnel(self, netlink: Netlink, nic: int) -> int:
         """The device that packets to other nodes leave by: the NIC itself without a tunnel."""

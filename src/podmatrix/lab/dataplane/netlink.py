@@ -6,13 +6,16 @@ thread that runs an event loop: pyroute2 has one of its own.
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from pyroute2 import IPRoute
+from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTM_NEWROUTE
 
 from podmatrix.errors import LabError
 from podmatrix.lab.netns import NetNS
@@ -29,6 +32,7 @@ PROTO_FELIX = 80
 SCOPE_LINK = 253
 _NUD_PERMANENT = 0x80
 _RTNH_F_ONLINK = 4
+_PREPEND = (RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE)
 _DEFAULT = IPv4Network("0.0.0.0/0")
 
 
@@ -130,7 +134,7 @@ class Netlink:
         with self._doing(f"address show {index}"):
             return [
                 IPv4Interface(f"{message.get_attr('IFA_LOCAL')}/{message['prefixlen']}")
-                for message in self._ipr.get_addr(family=2, index=index)
+                for message in self._ipr.get_addr(family=socket.AF_INET, index=index)
             ]
 
     def add_address(
@@ -163,11 +167,12 @@ class Netlink:
         scope: int = 0,
         metric: int | None = None,
         onlink: bool = False,
-        command: str = "add",
+        prepend: bool = False,
         exist_ok: bool = False,
     ) -> None:
-        """`command`: `add` refuses duplicates, `prepend` puts the route in front of its likes."""
-        route: dict[str, Any] = {"proto": proto, "scope": scope}
+        """`prepend` puts the route in front of its likes, else they are in its way."""
+        command = _PREPEND if prepend else "add"
+        route: dict[str, Any] = {"proto": proto, "scope": scope, "type": "unicast"}
         if via is not None:
             route["gateway"] = str(via)
         if dev is not None:
@@ -176,7 +181,7 @@ class Netlink:
             route["priority"] = metric
         if onlink:
             route["flags"] = _RTNH_F_ONLINK
-        what = f"route {command} {destination} via {via} dev {dev}"
+        what = f"route {'prepend' if prepend else 'add'} {destination} via {via} dev {dev}"
         with self._doing(what, tolerate=(errno.EEXIST,) if exist_ok else ()):
             self._ipr.route(command, dst=_route_destination(destination), **route)
 
@@ -188,9 +193,9 @@ class Netlink:
     def delete_default_routes(self, dev: int) -> None:
         """Remove every IPv4 default route by way of a link."""
         with self._doing(f"route del default dev {dev}"):
-            for route in self._ipr.get_default_routes(family=2):
+            for route in self._ipr.get_default_routes(family=socket.AF_INET):
                 if route.get_attr("RTA_OIF") == dev:
-                    self._ipr.route("del", dst="default", oif=dev)
+                    self._ipr.route("del", family=socket.AF_INET, dst="default", oif=dev)
 
     def add_neighbour(self, index: int, address: IPv4Address, mac: str) -> None:
         """A permanent neighbour."""
