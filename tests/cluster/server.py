@@ -53,7 +53,7 @@ class Answer:
 
 
 class Server:
-    """Answers by `METHOD path`; several answers are given one after the other, the last for ever."""
+    """Answers by `METHOD path`; several answers one after the other, the last for ever."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer]] = {}

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +27,37 @@ class RunningLab:
     def pid(self) -> int:
         return int(self.state["pid"])
 
-    def kubectl(self, *argv: str) -> Finished:
+    def kubectl(self, *argv: str | Path) -> Finished:
         return run("kubectl", "--kubeconfig", self.kubeconfig, *argv)
+
+    def deploy(
+        self,
+        directory: Path,
+        name: str,
+        *,
+        container: Mapping[str, object] | None = None,
+        wait: bool = True,
+        **spec: object,
+    ) -> None:
+        """Create a pod of one container, `main`, and wait until it is ready."""
+        main = {"name": "main", "image": "lab", "command": ["sleep", "600"], **(container or {})}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [main], **spec},
+        }
+        file = directory / f"{name}.json"
+        file.write_text(json.dumps(pod))
+        created = self.kubectl("create", "-f", file)
+        assert created.code == 0, created.err
+        if wait:
+            ready = self.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=30s")
+            assert ready.code == 0, ready.err
+
+    def execute(self, name: str, *argv: str) -> Finished:
+        """Run a command in a pod."""
+        return self.kubectl("exec", name, "--", *argv)
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +78,30 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def lab(namespaces: None, state_home: Path, tmp_path: Path) -> Iterator[RunningLab]:
+def lab(namespaces: None, tmp_path: Path, state_home: Path) -> Iterator[RunningLab]:
     """A lab of its own for each test: most of them kill it."""
-    kubeconfig = tmp_path / "kubeconfig"
+    with running_lab(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared_lab(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """One lab for all tests of a module: each deploys pods of its own."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("needs kubectl")
+    with running_lab(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+@contextmanager
+def running_lab(directory: Path) -> Iterator[RunningLab]:
+    """A lab in the foreground, with its state below `directory`."""
+    kubeconfig = directory / "kubeconfig"
     owner = subprocess.Popen(
-        [*CLI, "lab", "up", "--kubeconfig", kubeconfig], stdout=subprocess.PIPE, text=True
+        [*CLI, "lab", "up", "--kubeconfig", kubeconfig],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": os.fspath(directory / "state")},
     )
     try:
         assert owner.stdout is not None
@@ -61,7 +111,7 @@ def lab(namespaces: None, state_home: Path, tmp_path: Path) -> Iterator[RunningL
             if line.startswith("Stop it"):
                 break
         assert owner.poll() is None, said
-        state = json.loads((state_home / "default/state.json").read_text())
+        state = json.loads((directory / "state/podmatrix/labs/default/state.json").read_text())
         yield RunningLab(owner=owner, kubeconfig=kubeconfig, state=state)
     finally:
         owner.send_signal(signal.SIGINT)

@@ -9,6 +9,7 @@ from podmatrix.lab.apiserver.seed import (
     ip_pool,
     network_attachment_definition,
     network_daemon_sets,
+    service_cidr,
 )
 from podmatrix.lab.dataplane.plan import NetworkPlan
 from podmatrix.lab.topology import Topology
@@ -19,15 +20,19 @@ FLANNEL_NAD: dict[str, object] = {
     "delegate": {"isDefaultGateway": True},
 }
 
+FLANNEL_LABELS = {"tier": "node", "k8s-app": "flannel", "app": "flannel"}
+"""Those of kube-flannel.yml."""
+
 
 def cluster_objects(plan: NetworkPlan) -> list[dict[str, Any]]:
     """In the order in which they can be created; the system's namespaces are there already."""
     return [
         _default_pool(plan),
+        service_cidr(str(plan.topology.service_cidr)),
         network_attachment_definition("flannel-conf", FLANNEL_NAD),
         *network_daemon_sets(len(plan.nodes)),
         _config_map("kube-system", "kubeadm-config", _kubeadm(plan.topology)),
-        _config_map("kube-flannel", "kube-flannel-cfg", _flannel(plan.topology)),
+        _config_map("kube-flannel", "kube-flannel-cfg", _flannel(plan.topology), FLANNEL_LABELS),
     ]
 
 
@@ -44,13 +49,13 @@ def _default_pool(plan: NetworkPlan) -> dict[str, Any]:
     )
 
 
-def _config_map(namespace: str, name: str, data: dict[str, str]) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"namespace": namespace, "name": name},
-        "data": data,
-    }
+def _config_map(
+    namespace: str, name: str, data: dict[str, str], labels: dict[str, str] | None = None
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"namespace": namespace, "name": name}
+    if labels:
+        metadata["labels"] = labels
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 def _kubeadm(topology: Topology) -> dict[str, str]:

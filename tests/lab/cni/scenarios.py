@@ -91,6 +91,21 @@ def exhaustion() -> dict[str, Any]:
     return {"flannel": flannel, "dual": dual, "calico": calico, "again": again.ips}
 
 
+def masquerading() -> dict[str, Any]:
+    """A Flannel that leaves masquerading to the plugin."""
+    scene = Scene({"flannel": {"ip_masq": False}})
+    scene.add(0, "flannel", ON_FLANNEL)
+    sandbox_id = scene.pods["flannel"][1].sandbox_id
+    rules = scene.nodes[0].netns.run(["iptables", "-t", "nat", "-S"])
+    scene.delete("flannel")
+    after = scene.nodes[0].netns.run(["iptables", "-t", "nat", "-S"])
+    lines = {"during": rules.splitlines(), "after": after.splitlines()}
+    return {
+        "sandbox_id": sandbox_id,
+        **{when: [line for line in text if "CNI-" in line] for when, text in lines.items()},
+    }
+
+
 def life() -> dict[str, Any]:
     """Pods come in parallel and go, twice each."""
     scene = Scene()

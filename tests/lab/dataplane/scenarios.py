@@ -83,8 +83,8 @@ def damaged(topology: dict[str, Any], commands: list[list[str]]) -> dict[str, An
             if kind == "dual":
                 addresses[f"{name}/net1"] = scene.address(name, "net1")
     nodes = {node.name: node.netns for node in scene.nodes}
-    for node, *argv in commands:
-        nodes[node].run([word.format(block=scene.plan.nodes[1].block) for word in argv])
+    for name, *argv in commands:
+        nodes[name].run([word.format(block=scene.plan.nodes[1].block) for word in argv])
     answers = _ask(
         [
             {

@@ -7,13 +7,12 @@ import pytest
 from tests.lab.dataplane.recordings import read
 from tests.lab.inside import inside
 
-NO_SNAT = {
-    "calico": {"encapsulation": "none", "nat_outgoing": False},
-    "flannel": {"ip_masq": False},
-}
+NO_NAT_OUTGOING = {"calico": {"encapsulation": "none", "nat_outgoing": False}}
+FLUSH = ["iptables", "-t", "nat", "-F", "FLANNEL-POSTRTG"]
+DROP = ["iptables", "-I", "INPUT", "-p", "udp", "--dport", "8472", "-j", "DROP"]
 DAMAGE: dict[str, tuple[dict[str, Any], list[list[str]]]] = {
     "healthy": ({}, []),
-    "f02-rp-filter-no-snat": (NO_SNAT, []),
+    "f02-rp-filter-no-snat": (NO_NAT_OUTGOING, [["node1", *FLUSH], ["node2", *FLUSH]]),
     "f05-forward-drop-on-node2": (
         {},
         [
@@ -22,10 +21,7 @@ DAMAGE: dict[str, tuple[dict[str, Any], list[list[str]]]] = {
         ],
     ),
     "f15-calico-route-missing-on-node1": ({}, [["node1", "ip", "route", "del", "{block}"]]),
-    "f18-udp-8472-dropped-on-node2": (
-        {},
-        [["node2", *"iptables -I INPUT -p udp --dport 8472 -j DROP".split()]],
-    ),
+    "f18-udp-8472-dropped-on-node2": ({}, [["node2", *DROP]]),
 }
 
 

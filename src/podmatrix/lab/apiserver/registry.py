@@ -13,6 +13,7 @@ from podmatrix.lab.apiserver.kinds.plain import (
     NETWORK_ATTACHMENT_DEFINITIONS,
     SELF_SUBJECT_ACCESS_REVIEWS,
     SERVICE_ACCOUNTS,
+    SERVICE_CIDRS,
 )
 from podmatrix.lab.apiserver.kinds.pod import PODS
 from podmatrix.lab.apiserver.resource import Resource
@@ -28,6 +29,7 @@ RESOURCES: tuple[Resource, ...] = (
     NEW_EVENTS,
     SELF_SUBJECT_ACCESS_REVIEWS,
     LEASES,
+    SERVICE_CIDRS,
     IP_POOLS,
     NETWORK_ATTACHMENT_DEFINITIONS,
 )

@@ -159,6 +159,16 @@ def ip_pool(
     }
 
 
+def service_cidr(cidr: str) -> Object:
+    """The ServiceCIDR that a kube-apiserver from 1.33 on makes of its own flag."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": [cidr]},
+    }
+
+
 def daemon_set(
     name: str, namespace: str, labels: Mapping[str, str], *, image: str, nodes: int
 ) -> Object:

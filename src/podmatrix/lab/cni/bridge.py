@@ -9,7 +9,7 @@ import random
 from ipaddress import IPv4Interface
 
 from podmatrix.errors import LabError
-from podmatrix.lab.cni import ipam_host_local
+from podmatrix.lab.cni import ip_masq, ipam_host_local
 from podmatrix.lab.cni.spec import (
     DEFAULT_ROUTE,
     CniArgs,
@@ -41,6 +41,9 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
             mac = _configure_pod(node, ipam, args)
             if _is_gateway(config):
                 _ensure_address(netlink, bridge, ipam, config)
+            if config.get("ipMasq"):
+                addresses = [ip.address for ip in ipam.ips]
+                ip_masq.set_up(node.netns, addresses, config["name"], args.container_id)
             interfaces = (
                 Interface(name=_bridge_name(config), mac=netlink.mac(bridge)),
                 Interface(name=host, mac=netlink.mac(port)),
@@ -57,6 +60,8 @@ def delete(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> None:
     if args.netns is not None and args.netns.path.exists():
         with connect(args.netns) as netlink:
             netlink.delete_link(args.ifname)
+    if config.get("ipMasq"):
+        ip_masq.tear_down(node.netns, config["name"], args.container_id)
     ipam_host_local.delete(node.files, config["name"], config.get("ipam") or {}, args)
 
 
@@ -65,7 +70,7 @@ def _check(config: NetworkConfig) -> None:
     ipam = config.get("ipam") or {}
     if ipam.get("type") != IPAM_TYPE:
         raise PluginError(f'failed to find plugin "{ipam.get("type", "")}" in path [/opt/cni/bin]')
-    for key in ("vlan", "vlanTrunk", "macspoofchk", "portIsolation", "promiscMode", "ipMasq"):
+    for key in ("vlan", "vlanTrunk", "macspoofchk", "portIsolation", "promiscMode"):
         if config.get(key):
             raise PluginError(f"{key}: the lab's bridge plugin does not support it")
 

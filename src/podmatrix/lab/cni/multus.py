@@ -20,7 +20,7 @@ from podmatrix.lab.cni.spec import CniArgs, NetworkConfig, PluginError, Result
 from podmatrix.lab.dataplane.felix_workloads import Workload
 from podmatrix.lab.dataplane.netlink import connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
-from podmatrix.lab.dataplane.sysctls import inherit
+from podmatrix.lab.dataplane.sysctls import prepare_pod
 from podmatrix.lab.netns import NetNS
 from podmatrix.lab.runtime import AddedInterface, NadLookup, NetworkPluginError, PodSandboxConfig
 
@@ -50,7 +50,7 @@ def add(node: NodeNetwork, sandbox: SandboxRef, nads: NadLookup) -> CniResult:
     """CNI ADD; blocks. Raises NetworkPluginError with nothing left behind."""
     config = _first_config(node.files)
     try:
-        _prepare(node, sandbox.netns)
+        _prepare(sandbox.netns)
         if config.get("type") == "multus":
             return _multus_add(node, config, sandbox, nads)
         return _plain_add(node, config, sandbox)
@@ -90,8 +90,8 @@ def _first_config(files: Path) -> NetworkConfig:
     return config
 
 
-def _prepare(node: NodeNetwork, netns: NetNS) -> None:
-    inherit(node.netns, netns)
+def _prepare(netns: NetNS) -> None:
+    prepare_pod(netns)
     with connect(netns) as netlink:
         netlink.set_link(netlink.link("lo"), state="up")
 

@@ -1,7 +1,7 @@
 """The kernel settings of nodes and pods.
 
 A new network namespace inherits IPv4 settings from the machine's first one, whatever those are
-there; a real node is such a first one itself. So all that matter are written.
+there. So all that matter are written.
 """
 
 from podmatrix.lab.netns import NetNS
@@ -22,14 +22,14 @@ _BRIDGE = {
     "net.bridge.bridge-nf-call-ip6tables": "1",
     "net.bridge.bridge-nf-call-iptables": "1",
 }
-_INHERITED = (
-    "net.ipv4.ip_forward",
-    *(
-        f"net.ipv4.conf.{scope}.{key}"
-        for scope in ("all", "default")
+_POD = {
+    "net.ipv4.ip_forward": "0",
+    **{
+        f"net.ipv4.conf.{scope}.{key}": "0"
+        for scope in ("all", "default", "lo")
         for key in ("accept_local", "rp_filter")
-    ),
-)
+    },
+}
 
 
 def prepare_node(netns: NetNS) -> None:
@@ -47,7 +47,10 @@ def prepare_node(netns: NetNS) -> None:
     netns.set_sysctls(values)
 
 
-def inherit(node: NetNS, pod: NetNS) -> None:
-    """Give a pod what its node has, as the kernel does where the node is the machine itself."""
-    values = {key: value for key in _INHERITED if (value := node.get_sysctl(key)) is not None}
-    pod.set_sysctls(values)
+def prepare_pod(netns: NetNS) -> None:
+    """To be called before the pod has interfaces.
+
+    The kernel's own defaults: that pods of a real cluster do not filter by reverse path shows in
+    their second interface, which answers for packets that came by the first. Raises LabError.
+    """
+    netns.set_sysctls(_POD)

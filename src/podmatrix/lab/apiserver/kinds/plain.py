@@ -175,6 +175,22 @@ IP_POOLS = Resource(
     generation=True,
     custom=True,
 )
+SERVICE_CIDRS = Resource(
+    group="networking.k8s.io",
+    version="v1",
+    plural="servicecidrs",
+    singular="servicecidr",
+    kind="ServiceCIDR",
+    namespaced=False,
+    # The range is the topology's, and the lab has no services that could take from another.
+    verbs=READ,
+    columns=(
+        NAME,
+        Column(name="CIDRs", cell=lambda obj, _at: ",".join(obj["spec"]["cidrs"])),
+        AGE,
+    ),
+    field_labels=METADATA_LABELS,
+)
 
 
 def _allow(review: Object) -> None:
