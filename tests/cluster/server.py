@@ -60,15 +60,23 @@ class Server:
         self.executions: dict[str, list[Execution | Answer]] = {}
         self.requests: list[str] = []
         self.bodies: dict[str, Any] = {}
+        self.sent: list[tuple[str, Any]] = []
         self.most_execs_at_once = 0
         self._execs = 0
         self.url = ""
         self.on("GET /version", {"gitVersion": "v1.34.4"})
 
     def on(
-        self, request: str, *bodies: object, status: int = 200, headers: dict[str, str] | None = None
+        self,
+        request: str,
+        *bodies: object,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        """Answer `METHOD path` with these JSON bodies, or the Answers given."""
+        """Answer `METHOD path` with these JSON bodies, or the Answers given.
+
+        The method of a watch is WATCH; its body is the list of its events.
+        """
         self.answers[request] = [
             body
             if isinstance(body, Answer)
@@ -84,10 +92,12 @@ class Server:
         """aiohttp's handler."""
         if request.path.endswith("/exec"):
             return await self._exec(request)
-        key = f"{request.method} {request.path.rstrip('/')}"
+        method = "WATCH" if "watch" in request.query else request.method
+        key = f"{method} {request.path.rstrip('/')}"
         self.requests.append(key)
         if request.can_read_body:
             self.bodies[key] = await request.json()
+            self.sent.append((key, self.bodies[key]))
         planned = self.answers.get(key)
         if planned is None:
             status = {"kind": "Status", "code": 404, "message": f"{request.path} not found"}
@@ -114,6 +124,9 @@ class Server:
 
 
 def _response(answer: Answer) -> web.Response:
+    if isinstance(answer.body, list) and answer.status == 200:
+        lines = "".join(json.dumps(event) + "\n" for event in answer.body)
+        return web.Response(text=lines)
     return web.json_response(answer.body, status=answer.status, headers=answer.headers)
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from podmatrix.cluster.client import Cluster, connect
-from podmatrix.errors import ClusterError
+from podmatrix.errors import ClusterError, PodmatrixError, SettingsError
 from tests.cluster.server import Server, kubeconfig
 
 
@@ -22,10 +22,18 @@ def change(path: Path, **changes: object) -> Path:
     return path
 
 
-def refused(path: Path | None, context: str | None = None) -> str:
-    with pytest.raises(ClusterError) as caught:
+def refused(
+    path: Path | None, context: str | None = None, kind: type[PodmatrixError] = PodmatrixError
+) -> str:
+    with pytest.raises(kind) as caught:
         connect(kubeconfig=path, context=context)
     return str(caught.value)
+
+
+def test_a_wrong_option_and_a_silent_server_are_told_apart(written: Path) -> None:
+    assert "context 'nobody' is unknown" in refused(written, "nobody", SettingsError)
+    path = change(written, clusters=[{"name": "k", "cluster": {"server": "https://127.0.0.1:1"}}])
+    assert "https://127.0.0.1:1" in refused(path, kind=ClusterError)
 
 
 def test_a_good_one_connects(written: Path) -> None:
@@ -142,7 +150,7 @@ def test_nothing_is_taken_from_the_environment(
 
 def test_outside_a_pod_there_is_no_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(ClusterError, match="this is no pod of a cluster"):
+    with pytest.raises(SettingsError, match="this is no pod of a cluster"):
         connect(kubeconfig=None, in_cluster=True)
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ DUAL = {"k8s.v1.cni.cncf.io/networks": "default/flannel-second"}
 class Scene:
     """Two nodes, `a` and `b` of the topology's names, and the pods that were added."""
 
-    def __init__(self, topology: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, topology: Mapping[str, Any] | None = None, *, ipsets: bool | None = None
+    ) -> None:
         declared = Topology.model_validate(topology or {})
-        self.plan = plan_networks(declared, probe_kernel(declared.calico))
+        kernel = probe_kernel(declared.calico)
+        if ipsets is not None:
+            kernel = replace(kernel, ipsets=ipsets)
+        self.plan = plan_networks(declared, kernel)
         self.nads = {
             ("default", "flannel-conf"): FLANNEL_CONF,
             ("default", "flannel-second"): FLANNEL_SECOND,

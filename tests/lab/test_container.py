@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import RunningLab
+from tests.lab.machine import run, server_process
 
 pytestmark = pytest.mark.xdist_group("lab")
 DEFAULT_CAPABILITIES = "00000000a80425fb"
@@ -18,11 +19,10 @@ def capabilities(**context: object) -> dict[str, object]:
 
 def test_the_command_is_process_1_among_its_own(shared_lab: RunningLab, tmp_path: Path) -> None:
     shared_lab.deploy(tmp_path, "alone")
-    seen = shared_lab.execute(
-        "alone", "sh", "-c", "cat /proc/1/cmdline; ls -d /proc/[0-9]* | wc -l"
-    )
-    assert seen.out.startswith("sleep\0600\0")
-    assert int(seen.out.rpartition("\0")[2]) <= 4
+    own = shared_lab.execute("alone", "ps", "-o", "args=", "1")
+    others = shared_lab.execute("alone", "ps", "-e", "-o", "args=")
+    assert own.out == "sleep 600\n"
+    assert others.out.splitlines() == ["sleep 600", "ps -e -o args="]
 
 
 def test_a_pod_has_its_name_and_its_address_in_hosts(
@@ -146,12 +146,23 @@ def test_an_address_comes_back_from_a_pod_that_ignores_its_end(
 ) -> None:
     stubborn = {"command": ["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"]}
     shared_lab.deploy(tmp_path, "stubborn", container=stubborn, nodeName="k8s-node")
-    shared_lab.kubectl("exec", "stubborn", "--", "sh", "-c", "setsid sleep 600 &")
+    shared_lab.kubectl("exec", "stubborn", "--", "sh", "-c", "setsid sleep 600 >/dev/null 2>&1 &")
     shared_lab.deploy(tmp_path, "watcher", hostNetwork=True, nodeName="k8s-node")
     address = shared_lab.kubectl("get", "pod", "stubborn", "-o", "jsonpath={.status.podIP}").out
     assert shared_lab.kubectl("delete", "pod", "stubborn", "--grace-period=1").code == 0
     routes = json.loads(shared_lab.execute("watcher", "ip", "-json", "route").out)
     assert address not in {route["dst"] for route in routes}
+
+
+def test_a_deleted_pod_leaves_no_namespace(shared_lab: RunningLab, tmp_path: Path) -> None:
+    enter = ("nsenter", "-t", str(server_process(shared_lab.pid)), "-U", "-m")
+    before = run(*enter, "--preserve-credentials", "ls", "/run/netns").out
+    shared_lab.deploy(tmp_path, "short")
+    during = run(*enter, "--preserve-credentials", "ls", "/run/netns").out
+    shared_lab.kubectl("delete", "pod", "short", "--grace-period=1")
+    after = run(*enter, "--preserve-credentials", "ls", "/run/netns").out
+    assert len(during.split()) == len(before.split()) + 1
+    assert after == before
 
 
 def test_a_command_that_does_not_exist_is_said(shared_lab: RunningLab, tmp_path: Path) -> None:

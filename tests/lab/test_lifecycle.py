@@ -1,10 +1,12 @@
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import podmatrix
 from podmatrix.polling import wait_until
 from tests.lab.conftest import RunningLab
 from tests.lab.machine import (
@@ -63,7 +65,8 @@ def test_it_ends_with_its_server_and_says_so(lab: RunningLab) -> None:
 
 
 def test_nothing_of_it_shows_on_the_host(lab: RunningLab) -> None:
-    inside = links("nsenter", "-t", str(server_process(lab.pid)), "-U", "-n") - {"lo"}
+    enter = ("nsenter", "-t", str(server_process(lab.pid)), "-U", "-n", "--preserve-credentials")
+    inside = links(*enter) - {"lo"}
     assert "underlay" in inside
     assert not inside & links()
 
@@ -116,3 +119,15 @@ def test_a_state_whose_process_is_gone_is_no_lab(namespaces: None, state_home: P
     assert run(*CLI, "lab", "status").code == 1
     assert run(*CLI, "lab", "up", "--detach", "--nodes", "1").code == 0
     assert run(*CLI, "lab", "down").out == "lab default is stopped\n"
+
+
+def test_a_checkout_below_tmp_stays_visible_in_it(
+    namespaces: None, state_home: Path, tmp_path: Path
+) -> None:
+    package = Path(podmatrix.__file__).parent
+    copy = tmp_path / "checkout/src/podmatrix"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    path = os.pathsep.join((os.fspath(copy.parent), os.environ.get("PYTHONPATH", "")))
+    up = run(*CLI, "lab", "up", "--detach", "--nodes", "1", env={"PYTHONPATH": path})
+    down = run(*CLI, "lab", "down", env={"PYTHONPATH": path})
+    assert (up.err, down.out) == ("", "lab default is stopped\n")

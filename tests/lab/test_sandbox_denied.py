@@ -48,6 +48,14 @@ def test_a_container_is_told_to_be_privileged(tmp_path: Path) -> None:
     assert "start it with --privileged" in explain_denial(DENIED, root / "proc", root)
 
 
+def test_what_is_no_denial_is_not_called_one(tmp_path: Path) -> None:
+    root = machine(tmp_path)
+    other = OSError(errno.ENOTDIR, "mount(x on /y): Not a directory")
+    assert explain_denial(other, root / "proc", root) == (
+        "the lab's sandbox cannot be put together: mount(x on /y): Not a directory"
+    )
+
+
 def test_an_old_kernel_is_told_what_it_lacks(tmp_path: Path) -> None:
     root = machine(tmp_path)
     too_old = OSError(errno.ENOSYS, "mount_setattr(/): Function not implemented")

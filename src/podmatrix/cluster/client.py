@@ -15,7 +15,7 @@ from typing import Any
 
 from podmatrix.cluster import kubeconfig as configurations
 from podmatrix.cluster.failures import ATTEMPTS, library_errors, patiently, translated
-from podmatrix.errors import ClusterError
+from podmatrix.errors import ClusterError, SettingsError
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -152,14 +152,15 @@ def connect(
 ) -> Cluster:
     """Read the configuration and talk to the server once.
 
-    Raises ClusterError with what is wrong, where, and the cure. Never looks at $KUBECONFIG.
+    Raises SettingsError where the configuration is wrong, ClusterError where the server is. Never
+    looks at $KUBECONFIG.
     """
     if in_cluster:
         configuration, where = configurations.in_cluster()
     elif kubeconfig is not None:
         configuration, where = configurations.from_file(kubeconfig, context)
     else:
-        raise ClusterError("no cluster was named: give --kubeconfig=FILE or --in-cluster=yes")
+        raise SettingsError("no cluster was named: give --kubeconfig=FILE or --in-cluster=yes")
     cluster = Cluster(configuration, where=where)
     # The first request, so that whatever is wrong with server or credentials is said here.
     _ = cluster.server_version

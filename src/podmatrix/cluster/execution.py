@@ -170,7 +170,8 @@ def _text(socket: Any, channel: int) -> str:  # noqa: ANN401  the client has no 
         data = socket.read_channel(channel, timeout=0)
     except (WebSocketException, OSError):
         return ""
-    return bytes(data).decode("utf-8", "replace")
+    # Version 33 of the client says "" for nothing, in binary mode too.
+    return data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
 
 
 def _returncode(status: str, what: str) -> int | None:

@@ -36,11 +36,12 @@ def state(pod: Mapping[str, Any] | None) -> str:
     return str(status.get("reason") or status.get("phase") or "Pending")
 
 
-def last_event(events: Sequence[Mapping[str, Any]]) -> str:
+def last_event(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Reason and message of the last warning, else of the last event; empty where there is none."""
     warnings = [event for event in events if event.get("type") == "Warning"]
-    chosen = (warnings or list(events))[-1:]
-    return " ".join(f"{e.get('reason', '')}: {e.get('message', '')}" for e in chosen).strip()
+    for event in (warnings or list(events))[-1:]:
+        return str(event.get("reason") or ""), str(event.get("message") or "")
+    return "", ""
 
 
 def live_pod(pod: Mapping[str, Any], *, role_id: str, problem: str = "") -> LivePod:

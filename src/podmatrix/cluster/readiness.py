@@ -106,17 +106,21 @@ class Readiness:
     def _slowest(self) -> str:
         waiting = self.waiting
         ready = sum(is_ready(self._seen.get(name) or {}) for name in self._names)
-        name, event = waiting[0], self._last_event(waiting[0])
-        return (
-            f"{ready} of {len(self._names)} pods ready; waiting for {name} "
-            f"({state(self._seen.get(name))})" + (f", last event {event}" if event else "")
-        )
+        waits = f"waiting for {waiting[0]}{self._why(waiting[0])}"
+        return f"{ready} of {len(self._names)} pods ready; {waits}"
 
-    def _last_event(self, name: str) -> str:
+    def _why(self, name: str) -> str:
+        """State and last event, as `: STATE; last event EVENT`."""
+        known = state(self._seen.get(name))
         try:
-            return last_event(objects.pod_events(self._cluster, self._namespace, name))
+            events = objects.pod_events(self._cluster, self._namespace, name)
         except ClusterError as exc:
-            return f"unknown ({exc})"
+            return f": {known}; its events are unknown, {exc}"
+        reason, message = last_event(events)
+        # Kubelets put the same words into both.
+        if not reason or (message and message.removeprefix("Error: ") in known):
+            return f": {known}"
+        return f": {known}; last event {reason}: {message}"
 
     def _live(self, name: str) -> LivePod:
         problem, pod = self._refused.get(name, ""), self._seen.get(name)
@@ -125,8 +129,5 @@ class Readiness:
             problem = problem or f"not there {within}"
             return missing_pod(role_id=name, namespace=self._namespace, problem=problem)
         if not is_ready(pod) and not problem:
-            event = self._last_event(name)
-            problem = f"not ready {'' if is_over(pod) else within + ' '}({state(pod)})" + (
-                f"; last event {event}" if event else ""
-            )
+            problem = f"not ready {'' if is_over(pod) else within}".strip() + self._why(name)
         return live_pod(pod, role_id=name, problem=problem)

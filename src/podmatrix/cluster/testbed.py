@@ -80,9 +80,12 @@ class Testbed:
         self.pods = self._readiness.wait()
         ready = sum(not pod.problem for pod in self.pods)
         self._progress(f"{ready} of {len(self.pods)} pods ready")
+        problems: dict[str, list[str]] = {}
         for pod in self.pods:
             if pod.problem:
-                self._progress(f"pod {pod.name}: {pod.problem}")
+                problems.setdefault(pod.problem, []).append(pod.name)
+        for problem, names in problems.items():
+            self._progress(f"{', '.join(names)}: {problem}")
 
     def delete(self) -> tuple[str, ...]:
         """Remove what this run made. Returns what is left after 30 s, which is also said."""

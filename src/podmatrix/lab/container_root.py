@@ -83,6 +83,7 @@ def _private_directories() -> list[Step]:
         ["symlink", "/run", f"{STAGE}/var/run"],
         ["mkdir", f"{STAGE}{IMAGE}/etc"],
         ["mount", f"{IMAGE}/etc", f"{STAGE}{IMAGE}/etc", "", _BIND],
+        ["mount", "tmpfs", f"{STAGE}/etc/cni", "tmpfs", _TMPFS, "mode=0755"],  # the node's is not
     ]
 
 

@@ -6,6 +6,7 @@ container gets: a lab that root started could write to the host's disks through 
 """
 
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,7 +80,8 @@ def build_root(needed: Iterable[str]) -> None:
     _own_etc(root)
     _make_devices(root / "dev", devices)
     for path, handle in handles.items():
-        _bind(handle, root / path.lstrip("/"), directory=os.path.isdir(path))
+        directory = stat.S_ISDIR(os.fstat(handle).st_mode)
+        _bind(handle, root / path.lstrip("/"), directory=directory)
     for handle in (*handles.values(), *devices.values()):
         os.close(handle)
     enter_root(str(root))

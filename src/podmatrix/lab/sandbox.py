@@ -151,9 +151,8 @@ def _write_maps(target: Path, maps: dict[str, str]) -> int:
     """Returns an errno, 0 where all went well."""
     try:
         if os.geteuid() != 0:
-            (target / "setgroups").write_text(
-                "deny"
-            )  # else gid_map is refused (user_namespaces(7))
+            # else gid_map is refused (user_namespaces(7))
+            (target / "setgroups").write_text("deny")
         for name, lines in maps.items():
             (target / name).write_text(lines)
     except OSError as exc:
@@ -163,6 +162,8 @@ def _write_maps(target: Path, maps: dict[str, str]) -> int:
 
 def explain_denial(exc: OSError, proc: Path = Path("/proc"), root: Path = Path("/")) -> str:
     """Say what stands against a sandbox on this machine and what cures it."""
+    if exc.errno not in _DENIALS:
+        return f"the lab's sandbox cannot be put together: {exc.args[-1]}"
     refused = f"this machine refuses the lab its namespaces ({exc.args[-1]}): "
     for sysctl, denying, cure in _SYSCTLS if os.geteuid() != 0 else _SYSCTLS[:1]:
         if _read(proc / "sys" / sysctl.replace(".", "/")) == denying:
@@ -173,12 +174,15 @@ def explain_denial(exc: OSError, proc: Path = Path("/proc"), root: Path = Path("
         return (
             f"{refused}needs Linux 5.12 or newer with user namespaces; this is {os.uname().release}"
         )
-    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
-        return f"{refused}this is a container: start it with --privileged"
     if exc.errno == errno.ENOSPC:
         return f"{refused}too many user namespaces: raise user.max_user_namespaces, or stop labs"
+    marks = (root / ".dockerenv", root / "run/.containerenv")
+    if os.geteuid() == 0 or any(mark.exists() for mark in marks):
+        return f"{refused}in a container: start it with --privileged"
     return f"{refused}run as root, or allow unprivileged user namespaces"
 
+
+_DENIALS = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOSPC)
 
 _SYSCTLS = (
     ("user.max_user_namespaces", "0", "15000"),

@@ -66,10 +66,19 @@ def _end(handle: int) -> None:
 
 
 def labs_directory() -> Path:
-    """`$XDG_STATE_HOME/podmatrix/labs` (XDG Base Directory Specification 0.8)."""
+    """`$XDG_STATE_HOME/podmatrix/labs` (XDG Base Directory Specification 0.8).
+
+    Raises LabError where there is no such place.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".local/state"
-    return root / "podmatrix/labs"
+    if os.path.isabs(base):
+        return Path(base, "podmatrix/labs")
+    try:
+        return Path.home() / ".local/state/podmatrix/labs"
+    except RuntimeError as exc:
+        raise LabError(
+            "this user has no home directory to keep a lab's state in: set XDG_STATE_HOME"
+        ) from exc
 
 
 def lab_directory(name: str) -> Path:

@@ -33,8 +33,13 @@ def finished(core: client.CoreV1Api, namespace: Namespace, *command: str) -> tup
     running.run_forever(timeout=TIMEOUT_S)
     output = running.read_stdout(timeout=1), running.read_stderr(timeout=1)
     code = running.returncode
-    running.close()
+    hang_up(running)
     return code, *output
+
+
+def hang_up(running: Any) -> None:  # noqa: ANN401 - as above
+    """Close the socket: close() of the client leaves it open where the server closed first."""
+    running.sock.shutdown()
 
 
 class Frames:
@@ -69,7 +74,7 @@ class Frames:
         while True:
             opcode, data = self.socket.recv_data()
             if opcode == websocket.ABNF.OPCODE_CLOSE:
-                self.socket.close()
+                self.hang_up()
                 return found
             found[data[0]] = found.get(data[0], b"") + data[1:]
 

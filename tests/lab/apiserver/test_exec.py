@@ -18,6 +18,7 @@ from tests.lab.apiserver.commands import (
     V5,
     Frames,
     finished,
+    hang_up,
     start,
     status,
 )
@@ -88,7 +89,7 @@ def test_the_client_can_write_to_standard_input(core: client.CoreV1Api, running:
     shell.write_stdin("echo $((6 * 7)); exit 5\n")
     shell.run_forever(timeout=TIMEOUT_S)
     assert (shell.read_stdout(timeout=1), shell.returncode) == ("42\n", 5)
-    shell.close()
+    hang_up(shell)
 
 
 def test_standard_input_can_be_closed_in_v5(running: Namespace) -> None:

@@ -6,6 +6,7 @@ from tests.lab.apiserver.http import Http
 from tests.lab.apiserver.pods import Namespace, Object, pod
 
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+DAEMON_SET_COUNTS = ("Name", "Desired", "Current", "Ready", "Up-to-date", "Available")
 METADATA = {"Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
 
 

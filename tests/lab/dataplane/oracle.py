@@ -1,8 +1,8 @@
 """What really happens between namespaces, seen with plain sockets and `ping`: no podmatrix here.
 
-`python oracle.py ask` reads `[{"name", "netns", "targets": [[name, address, bind_device]]}]` and
+`python oracle.py ask` reads `[{"name", "netns", "targets": [[name, address, bound_to]]}]` and
 prints who answered what: every namespace gets a server that tells its peer's address back, and a
-prober.
+prober. `bound_to` is an interface or a source address, or empty.
 """
 
 import json
@@ -27,11 +27,13 @@ def serve() -> None:
 
 def connect(target: tuple[str, str, str]) -> str | None:
     """The source address that the other side saw; None where nothing came back."""
-    _, address, device = target
+    _, address, bound_to = target
     with socket.socket() as client:
         client.settimeout(TIMEOUT_S)
-        if device:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        if "." in bound_to:
+            client.bind((bound_to, 0))
+        elif bound_to:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bound_to.encode())
         try:
             client.connect((address, PORT))
             return client.recv(64).decode() or None
@@ -40,7 +42,7 @@ def connect(target: tuple[str, str, str]) -> str | None:
 
 
 def ping(target: tuple[str, str, str]) -> bool:
-    _, address, device = target
+    _, address, bound_to = target
     argv = [
         "ping",
         "-n",
@@ -48,7 +50,7 @@ def ping(target: tuple[str, str, str]) -> bool:
         "1",
         "-W",
         str(TIMEOUT_S),
-        *(["-I", device] if device else []),
+        *(["-I", bound_to] if bound_to else []),
         address,
     ]
     return subprocess.run(argv, capture_output=True).returncode == 0
@@ -59,8 +61,8 @@ def probe() -> None:
     with ThreadPoolExecutor(32) as pool:
         peers, pings = list(pool.map(connect, targets)), list(pool.map(ping, targets))
     answers = {
-        f"{name}{'!' + device if device else ''}": {"peer": peer, "ping": answered}
-        for (name, _, device), peer, answered in zip(targets, peers, pings, strict=True)
+        f"{name}{'!' + bound_to if bound_to else ''}": {"peer": peer, "ping": answered}
+        for (name, _, bound_to), peer, answered in zip(targets, peers, pings, strict=True)
     }
     json.dump(answers, sys.stdout)
 

@@ -20,6 +20,11 @@ _RECORDED = {
 }
 
 
+def _bindings(scene: Scene, name: str) -> tuple[str, ...]:
+    """Not bound; one pod also to its second interface and to that one's address."""
+    return ("", "net1", scene.address(name, "net1")) if name == "dual1-a" else ("",)
+
+
 def _ask(plan: list[dict[str, Any]]) -> dict[str, Any]:
     completed = subprocess.run(
         [sys.executable, _ORACLE, "ask"],
@@ -31,9 +36,9 @@ def _ask(plan: list[dict[str, Any]]) -> dict[str, Any]:
     return dict(json.loads(completed.stdout))
 
 
-def matrix(topology: dict[str, Any]) -> dict[str, Any]:
+def matrix(topology: dict[str, Any], ipsets: bool | None = None) -> dict[str, Any]:
     """Who sees whom as what, among two pods of each kind on each of two nodes and the nodes."""
-    scene = Scene(topology)
+    scene = Scene(topology, ipsets=ipsets)
     namespaces, targets = {}, {}
     for node, slot in enumerate("ab"):
         namespaces[f"host-{slot}"] = scene.nodes[node].netns
@@ -51,10 +56,10 @@ def matrix(topology: dict[str, Any]) -> dict[str, Any]:
             "name": name,
             "netns": str(netns.path),
             "targets": [
-                (target, address, device)
+                (target, address, bound_to)
                 for target, address in targets.items()
                 if target.partition(".")[0] != name
-                for device in (("", "net1") if name == "dual1-a" else ("",))
+                for bound_to in _bindings(scene, name)
             ],
         }
         for name, netns in namespaces.items()

@@ -47,12 +47,16 @@ CELLS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["none", "vxlan"])
+SCENES: dict[str, dict[str, Any]] = {
+    "none": {"topology": {"calico": {"encapsulation": "none"}}},
+    "vxlan": {"topology": {"calico": {"encapsulation": "vxlan"}}},
+    "vxlan-without-ipsets": {"topology": {"calico": {"encapsulation": "vxlan"}}, "ipsets": False},
+}
+
+
+@pytest.fixture(scope="module", params=SCENES)
 def matrix(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return inside(
-        "tests.lab.dataplane.scenarios:matrix",
-        topology={"calico": {"encapsulation": request.param}},
-    )
+    return inside("tests.lab.dataplane.scenarios:matrix", **SCENES[request.param])
 
 
 def address(matrix: dict[str, Any], source: str, slot: str, seen: str) -> str:
@@ -73,18 +77,37 @@ def test_destination_sees_the_source_that_a_real_cluster_shows(
 
 @pytest.mark.parametrize("slot", ["a", "b"], ids=["same", "cross"])
 @pytest.mark.parametrize("destination", ["C", "D.e0", "H"])
-def test_second_interface_reaches_nothing_of_calico_or_the_hosts(
+def test_address_of_the_second_interface_reaches_nothing_of_calico_or_the_hosts(
     matrix: dict[str, Any], destination: str, slot: str
 ) -> None:
-    target = f"{DESTINATIONS[destination].format(slot)}!net1"
-    assert matrix["answers"]["dual1-a"][target] == {"peer": None, "ping": False}
+    assert bound(matrix, destination, slot, by_address=True) == {"peer": None, "ping": False}
 
 
+@pytest.mark.parametrize(
+    ("destination", "slot"),
+    [("C", "a"), ("C", "b"), ("D.e0", "a"), ("D.e0", "b"), ("H", "b")],
+    ids=["C-same", "C-cross", "D.e0-same", "D.e0-cross", "H-cross"],
+)
+def test_second_interface_itself_reaches_none_but_its_own_node(
+    matrix: dict[str, Any], destination: str, slot: str
+) -> None:
+    assert bound(matrix, destination, slot) == {"peer": None, "ping": False}
+
+
+@pytest.mark.parametrize("by_address", [False, True], ids=["interface", "address"])
 @pytest.mark.parametrize("slot", ["a", "b"], ids=["same", "cross"])
 @pytest.mark.parametrize("destination", ["F", "D.n1"])
 def test_second_interface_reaches_flannel(
-    matrix: dict[str, Any], destination: str, slot: str
+    matrix: dict[str, Any], destination: str, slot: str, by_address: bool
 ) -> None:
-    target = f"{DESTINATIONS[destination].format(slot)}!net1"
     own = matrix["targets"]["dual1-a.net1"]
-    assert matrix["answers"]["dual1-a"][target] == {"peer": own, "ping": True}
+    seen = bound(matrix, destination, slot, by_address=by_address)
+    assert seen == {"peer": own, "ping": True}
+
+
+def bound(
+    matrix: dict[str, Any], destination: str, slot: str, *, by_address: bool = False
+) -> dict[str, Any]:
+    own = matrix["targets"]["dual1-a.net1"] if by_address else "net1"
+    answers: dict[str, Any] = matrix["answers"]["dual1-a"]
+    return dict(answers[f"{DESTINATIONS[destination].format(slot)}!{own}"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
+from aiohttp import ClientConnectionError
 
 from podmatrix.lab.apiserver import protobuf
 from podmatrix.lab.apiserver.objects import Json, Object, name_of
@@ -19,6 +20,9 @@ from podmatrix.lab.apiserver.status import (
 )
 
 JSON = "application/json"
+GONE = (ConnectionError, ClientConnectionError)
+"""What aiohttp raises where a client has gone, while it is written to or waited for."""
+
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _READ = (JSON, "application/yaml", PROTOBUF)
 

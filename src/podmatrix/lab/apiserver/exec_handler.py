@@ -1,5 +1,6 @@
 """pods/exec: who may, what is refused before the upgrade, then a session."""
 
+import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -47,6 +48,13 @@ class ExecHandler:
         self._store = store
         self._kubelets = kubelets
         self._runtimes = runtimes
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def shut_down(self) -> None:
+        """End what was started, also what has outlived its connection."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def __call__(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
         """Upgrade and run the command. Raises ApiError where it is refused before."""
@@ -69,7 +77,7 @@ class ExecHandler:
             protocols=PROTOCOLS, compress=False, max_msg_size=_MAX_FRAME, timeout=1.0
         )
         await socket.prepare(request)
-        await ExecSession(socket, streams, argv).run(command)
+        await ExecSession(socket, streams, argv, self._tasks).run(command)
         await socket.close()
         return socket
 

@@ -130,7 +130,7 @@ class ExecProcess:
                 left = left[os.write(fd, left) :]
             except BlockingIOError:
                 await _ready(fd, write=True)
-            except BrokenPipeError:
+            except OSError:  # it has closed its side, or ended
                 self.close("stdin")
 
     async def wait(self) -> int:
@@ -142,6 +142,13 @@ class ExecProcess:
             os.close(pidfd)
         code = self._process.wait()
         return code if code >= 0 else 128 - code
+
+    def kill(self) -> None:
+        """End it and what is there of its streams, without another word."""
+        self._process.kill()
+        self._process.wait()
+        for name in ("stdin", "stdout", "stderr"):
+            self.close(name)
 
 
 async def _ready(fd: int, *, write: bool) -> None:

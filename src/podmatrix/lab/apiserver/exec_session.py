@@ -7,11 +7,12 @@ real kubelet: its output is then read and dropped, so that it does not block.
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 
 from aiohttp import WSMsgType, web
 
-from podmatrix.lab.apiserver.codec import encode
+from podmatrix.lab.apiserver.codec import GONE, encode
 from podmatrix.lab.apiserver.exec_process import ExecProcess, Streams
 from podmatrix.lab.apiserver.exec_status import (
     exit_status,
@@ -21,19 +22,24 @@ from podmatrix.lab.apiserver.exec_status import (
 )
 from podmatrix.lab.runtime import SpawnCommand
 
+log = logging.getLogger(__name__)
+
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
-
-_DETACHED: set["asyncio.Task[None]"] = set()
-"""Output of processes whose clients went away."""
 
 
 class ExecSession:
     """Carries the streams of one command to one client."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, streams: Streams, argv: Sequence[str]
+        self,
+        socket: web.WebSocketResponse,
+        streams: Streams,
+        argv: Sequence[str],
+        tasks: set["asyncio.Task[None]"],
     ) -> None:
+        """`tasks` holds what carries the streams, also when the client is gone: to be cancelled."""
+        self._tasks = tasks
         self._socket = socket
         self._streams = streams
         self._argv = argv
@@ -53,8 +59,8 @@ class ExecSession:
         await self._send(STDOUT if self._streams.stdout else STDERR, b"")
         carrying = asyncio.create_task(self._carry(process))
         receiving = asyncio.create_task(self._receive(process))
-        _DETACHED.add(carrying)
-        carrying.add_done_callback(_DETACHED.discard)
+        self._tasks.add(carrying)
+        carrying.add_done_callback(self._tasks.discard)
         try:
             await asyncio.wait({carrying, receiving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -72,9 +78,11 @@ class ExecSession:
         try:
             code = await process.wait()
             held = b"".join(await asyncio.gather(*outputs))
-        finally:
+        except asyncio.CancelledError:
             for one in outputs:
                 one.cancel()
+            process.kill()
+            raise
         status = exit_status(code, self._argv)
         if held:
             why = not_executed(held, self._argv) if code in (126, 127) else ""
@@ -112,8 +120,7 @@ class ExecSession:
         if channel == STDIN:
             await process.write(content)
         elif channel == RESIZE:
-            size = json.loads(content)
-            process.resize(int(size["Width"]), int(size["Height"]))
+            _resize(process, content)
         elif channel == CLOSE and content == bytes((STDIN,)):
             process.close("stdin")
 
@@ -123,5 +130,16 @@ class ExecSession:
             return
         try:
             await self._socket.send_bytes(bytes((channel,)) + content)
-        except ConnectionResetError:
+        except GONE:
             self._connected = False
+
+
+def _resize(process: ExecProcess, content: bytes) -> None:
+    """A size that cannot be read changes nothing, as under a real kubelet."""
+    try:
+        size = json.loads(content)
+        width, height = int(size["Width"]), int(size["Height"])
+    except (ValueError, KeyError, TypeError) as exc:
+        log.debug("resize: %s", exc)
+        return
+    process.resize(width & 0xFFFF, height & 0xFFFF)

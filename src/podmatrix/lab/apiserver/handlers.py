@@ -1,6 +1,5 @@
 """The one handler of all resources: get, list, watch, create, update, patch, delete."""
 
-import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -9,6 +8,7 @@ from aiohttp import web
 
 from podmatrix.lab.apiserver import deletion, writes
 from podmatrix.lab.apiserver.codec import (
+    GONE,
     Format,
     accepted,
     encode,
@@ -262,9 +262,8 @@ async def _stream(request: web.BaseRequest, watch: Watch) -> web.StreamResponse:
         async for chunk in watch.lines():
             await response.write(chunk)
         await response.write_eof()
-    except (ConnectionResetError, asyncio.CancelledError):
-        # The client went away, or the server stops: nobody is left to be told.
-        return response
+    except GONE:
+        return response  # nobody is left to be told
     return response
 
 

@@ -49,12 +49,13 @@ async def serve(
     }
     seed(store, cluster)
     host, port = sock.getsockname()[:2]
+    execs = ExecHandler(store, kubelets, runtimes)
     app = App(
         store=store,
         server_version=cluster.server_version,
         address=f"{host}:{port}",
         subresources={
-            "pods/exec": ExecHandler(store, kubelets, runtimes),
+            "pods/exec": execs,
             "pods/log": LogHandler(store, kubelets, cluster.log_dir),
         },
     )
@@ -67,6 +68,7 @@ async def serve(
     finally:
         listener.close()
         await asyncio.gather(*(kubelet.shut_down() for kubelet in kubelets.values()))
+        await execs.shut_down()
         await _close(server)
 
 

@@ -4,7 +4,7 @@ Source: felix v3.32 and a real node. BGP is not here: as from v3.32 on, felix pr
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Interface
 
 from podmatrix.lab.dataplane.felix_rules import TUNNEL_DEVICES
@@ -23,42 +23,45 @@ class Calico:
         self._node = node
 
     def set_up(self, netlink: Netlink, nic: int) -> None:
-        """Tunnel device, blackhole of the own block, routes to the others'."""
-        tunnel = self._tunnel(netlink, nic)
+        """Blackhole of the own block, tunnel device, its way to the other nodes."""
         netlink.add_blackhole(self._node.block, proto=PROTO_FELIX)
-        for peer in self._plan.peers(self._node):
-            if self._plan.encapsulation == "vxlan":
-                assert peer.tunnel_address is not None
-                netlink.add_neighbour(tunnel, peer.tunnel_address, peer.calico_mac)
+        if self._node.tunnel_address is None:
+            return
+        tunnel = self._tunnel(netlink, nic)
+        netlink.add_address(tunnel, IPv4Interface((self._node.tunnel_address, 32)))
+        netlink.set_link(tunnel, state="up")
+        if self._plan.encapsulation == "vxlan":
+            for peer in self._plan.peers(self._node):
                 netlink.add_fdb(tunnel, peer.calico_mac, peer.address)
+
+    def peer_commands(self) -> Iterator[str]:
+        """Neighbours and routes towards the other nodes, for `ip -batch`."""
+        encapsulation = self._plan.encapsulation
+        device = TUNNEL_DEVICES.get(encapsulation, self._plan.topology.nic)
+        for peer in self._plan.peers(self._node):
+            gateway = peer.address
+            if encapsulation == "vxlan" and peer.tunnel_address is not None:
                 gateway = peer.tunnel_address
-            else:
-                gateway = peer.address
-            netlink.add_route(peer.block, via=gateway, dev=tunnel, proto=PROTO_FELIX, onlink=True)
+                yield f"neigh add {gateway} lladdr {peer.calico_mac} dev {device} nud permanent"
+            yield (f"route add {peer.block} via {gateway} dev {device} onlink proto {PROTO_FELIX}")
 
     def _tunnel(self, netlink: Netlink, nic: int) -> int:
-        """The device that packets to other nodes leave by: the NIC itself without a tunnel."""
-        if self._node.tunnel_address is None:
-            return nic
-        name = TUNNEL_DEVICES[self._plan.encapsulation]
+        name, mtu = TUNNEL_DEVICES[self._plan.encapsulation], self._plan.calico_mtu
         if self._plan.encapsulation == "ipip":  # the module's own, there in every namespace
-            index = netlink.link(name)
-            netlink.set_link(index, mtu=self._plan.calico_mtu)
-        else:
-            index = netlink.add_link(
-                name,
-                "vxlan",
-                address=self._node.calico_mac,
-                mtu=self._plan.calico_mtu,
-                vxlan_id=VXLAN_VNI,
-                vxlan_local=str(self._node.address),
-                vxlan_link=nic,
-                vxlan_port=VXLAN_PORT,
-                vxlan_learning=0,
-            )
-        netlink.add_address(index, IPv4Interface((self._node.tunnel_address, 32)))
-        netlink.set_link(index, state="up")
-        return index
+            tunnel = netlink.link(name)
+            netlink.set_link(tunnel, mtu=mtu)
+            return tunnel
+        return netlink.add_link(
+            name,
+            "vxlan",
+            address=self._node.calico_mac,
+            mtu=mtu,
+            vxlan_id=VXLAN_VNI,
+            vxlan_local=str(self._node.address),
+            vxlan_link=nic,
+            vxlan_port=VXLAN_PORT,
+            vxlan_learning=0,
+        )
 
     @property
     def annotations(self) -> Mapping[str, str]:

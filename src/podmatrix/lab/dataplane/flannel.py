@@ -4,7 +4,7 @@ Source: flannel v0.28 pkg/backend/vxlan, pkg/trafficmngr/iptables, and a real no
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Interface
 
 from podmatrix.lab.dataplane.netlink import Netlink
@@ -29,7 +29,7 @@ class Flannel:
         return f"flannel.{self._spec.vni}"
 
     def set_up(self, netlink: Netlink, nic: int) -> None:
-        """Device, address, and route, neighbour and FDB entry for every other node."""
+        """Device, address, and what frames to the other nodes' devices travel in."""
         index = netlink.add_link(
             self.device,
             "vxlan",
@@ -45,9 +45,14 @@ class Flannel:
         netlink.add_address(index, IPv4Interface((self._node.flannel_address, 32)))
         netlink.set_link(index, state="up")
         for peer in self._plan.peers(self._node):
-            netlink.add_neighbour(index, peer.flannel_address, peer.flannel_mac)
             netlink.add_fdb(index, peer.flannel_mac, peer.address)
-            netlink.add_route(peer.pod_cidr, via=peer.flannel_address, dev=index, onlink=True)
+
+    def peer_commands(self) -> Iterator[str]:
+        """Neighbours and routes towards the other nodes, for `ip -batch`."""
+        for peer in self._plan.peers(self._node):
+            gateway, device = peer.flannel_address, self.device
+            yield f"neigh add {gateway} lladdr {peer.flannel_mac} dev {device} nud permanent"
+            yield f"route add {peer.pod_cidr} via {gateway} dev {device} onlink"
 
     def jumps(self, table: str) -> list[str]:
         """From iptables' own chains into Flannel's."""

@@ -30,8 +30,6 @@ PROTO_FELIX = 80
 """Calico's DeviceRouteProtocol."""
 
 SCOPE_LINK = 253
-_NUD_PERMANENT = 0x80
-_RTNH_F_ONLINK = 4
 _PREPEND = (RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE)
 _DEFAULT = IPv4Network("0.0.0.0/0")
 
@@ -163,24 +161,20 @@ class Netlink:
         *,
         via: IPv4Address | None = None,
         dev: int | None = None,
-        proto: int = PROTO_BOOT,
         scope: int = 0,
         metric: int | None = None,
-        onlink: bool = False,
         prepend: bool = False,
         exist_ok: bool = False,
     ) -> None:
         """`prepend` puts the route in front of its likes, else they are in its way."""
         command = _PREPEND if prepend else "add"
-        route: dict[str, Any] = {"proto": proto, "scope": scope, "type": "unicast"}
+        route: dict[str, Any] = {"proto": PROTO_BOOT, "scope": scope, "type": "unicast"}
         if via is not None:
             route["gateway"] = str(via)
         if dev is not None:
             route["oif"] = dev
         if metric is not None:
             route["priority"] = metric
-        if onlink:
-            route["flags"] = _RTNH_F_ONLINK
         what = f"route {'prepend' if prepend else 'add'} {destination} via {via} dev {dev}"
         with self._doing(what, tolerate=(errno.EEXIST,) if exist_ok else ()):
             self._ipr.route(command, dst=_route_destination(destination), **route)
@@ -196,13 +190,6 @@ class Netlink:
             for route in self._ipr.get_default_routes(family=socket.AF_INET):
                 if route.get_attr("RTA_OIF") == dev:
                     self._ipr.route("del", family=socket.AF_INET, dst="default", oif=dev)
-
-    def add_neighbour(self, index: int, address: IPv4Address, mac: str) -> None:
-        """A permanent neighbour."""
-        with self._doing(f"neigh add {address} lladdr {mac} dev {index}"):
-            self._ipr.neigh(
-                "replace", dst=str(address), lladdr=mac, ifindex=index, state=_NUD_PERMANENT
-            )
 
     def add_fdb(self, index: int, mac: str, remote: IPv4Address) -> None:
         """A permanent entry of a VXLAN device: frames to `mac` go to `remote`."""

