@@ -10,7 +10,7 @@ from podmatrix.errors import SettingsError
 def from_file(path: Path, context: str | None) -> tuple[Any, str]:
     """Read a kubeconfig. Returns the Configuration and where it leads, for messages.
 
-    Raises SettingsError: missing, unreadable, not YAML, no kubeconfig, unknown context, bad entries.
+    Raises SettingsError: missing, unreadable, not YAML, no kubeconfig, unknown context, bad entry.
     """
     document = _document(path)
     contexts = {str(entry.get("name")): entry for entry in _entries(document, "contexts")}
