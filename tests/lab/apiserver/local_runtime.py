@@ -97,7 +97,7 @@ class LocalRuntime:
         """Start the command, or sleep for ever."""
         argv = config.argv or ("sleep", "infinity")
         if shutil.which(argv[0]) is None:
-            raise LabError(f'exec: "{argv[0]}": executable file not found in $PATH: unknown')
+            raise LabError(f'exec: "{argv[0]}": executable file not found in $PATH')
         with Path(config.log_path).open("ab") as log:
             process = subprocess.Popen(
                 argv,

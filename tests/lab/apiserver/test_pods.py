@@ -101,9 +101,8 @@ def test_a_pod_with_policy_on_failure_ends_with_success(namespace: Namespace) ->
 def test_a_command_that_does_not_exist_is_a_start_error(namespace: Namespace) -> None:
     namespace.create(pod("p", "nosuch"))
     event = namespace.event("Failed")
-    assert event["message"] == (
-        'Error: exec: "nosuch": executable file not found in $PATH: unknown'
-    )
+    assert event["message"].startswith("Error: failed to create containerd task: ")
+    assert event["message"].endswith('exec: "nosuch": executable file not found in $PATH: unknown')
     last = namespace.wait(lambda obj: "waiting" in state(obj) and last_end(obj))
     assert (last_end(last)["reason"], last_end(last)["exitCode"]) == ("StartError", 128)
 

@@ -88,11 +88,12 @@ class ContainerLoop:
             self._event(WARNING, "Failed", f"Error: {exc}")
             self.state.wait("CreateContainerConfigError", str(exc))
         except LabError as exc:
-            self._event(WARNING, "Failed", f"Error: {exc}")
+            why = _containerd(str(exc))
+            self._event(WARNING, "Failed", f"Error: {why}")
             self.state.started_at = ""
-            self.state.end(START_ERROR, reason="StartError", message=str(exc))
+            self.state.end(START_ERROR, reason="StartError", message=why)
             if self._policy != "Never":
-                self.state.wait("RunContainerError", str(exc))
+                self.state.wait("RunContainerError", why)
         else:
             self.state.run(self._container.container_id)
             self._event(NORMAL, "Started", f"Started container {self.state.name}")
@@ -152,6 +153,16 @@ class ContainerLoop:
         self._context.events.record(
             self._worker.pod, type_, reason, message, container=self.state.name
         )
+
+
+def _containerd(why: str) -> str:
+    """What containerd makes of runc's word that it could not execute a command."""
+    if not why.startswith("exec: "):
+        return why
+    return (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+        f"runc create failed: unable to start container process: {why}: unknown"
+    )
 
 
 def _go_duration(seconds: float) -> str:
