@@ -159,9 +159,9 @@ setup_key() { (cat requirements/*.txt pyproject.toml && pwd) | cksum; }
 
 is_current() {
     [ -r $STAMP ] && [ -x $VENV/bin/podmatrix ] || return 1
-    read -r level key <$STAMP
+    read -r made key <$STAMP
     [ "$key" = "$(setup_key)" ] || return 1
-    [ "$level" = dev ] || [ "$level" = "$1" ] || return 1
+    [ "$made" = dev ] || [ "$made" = "$1" ] || return 1
     fitting
 }
 

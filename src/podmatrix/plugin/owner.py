@@ -73,7 +73,9 @@ def _sweep(config: pytest.Config, settings: Settings, profile: Profile) -> Run:
 
     def save(run: Run) -> None:
         config.stash[RUN] = run
-        config.stash[REPORTS] = write_reports(run.swept, settings.report_dir)
+        folder = config.stash[REPORTS] = write_reports(run.swept, settings.report_dir)
+        if not run.swept.run.complete:
+            progress(f"cut short: what was seen until then is in {folder}")
 
     previous = signal.signal(signal.SIGTERM, _as_interrupt)
     try:

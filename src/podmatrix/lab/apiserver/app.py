@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from podmatrix.lab.apiserver import discovery, openapi
-from podmatrix.lab.apiserver.handlers import ResourceHandler, json_response
+from podmatrix.lab.apiserver.handlers import ResourceHandler
 from podmatrix.lab.apiserver.objects import Object
 from podmatrix.lab.apiserver.request_info import RequestInfo, request_info
+from podmatrix.lab.apiserver.responses import json_response
 from podmatrix.lab.apiserver.status import ApiError, method_not_allowed, unauthorized
 from podmatrix.lab.apiserver.store import Store
 

@@ -7,22 +7,20 @@ from contextlib import closing
 from aiohttp import web
 
 from podmatrix.lab.apiserver import deletion, writes
-from podmatrix.lab.apiserver.codec import (
-    GONE,
-    Format,
-    accepted,
-    encode,
-    read_body,
-    read_object,
-    strict,
-)
-from podmatrix.lab.apiserver.objects import Json, Object
+from podmatrix.lab.apiserver.codec import accepted, read_body, read_object, strict
+from podmatrix.lab.apiserver.objects import Object
 from podmatrix.lab.apiserver.patches import patched
 from podmatrix.lab.apiserver.request_info import (
     RequestInfo,
     flag,
     number,
     resource_version,
+)
+from podmatrix.lab.apiserver.responses import (
+    json_response,
+    list_response,
+    object_response,
+    stream_response,
 )
 from podmatrix.lab.apiserver.selectors import Predicate, field_selector, label_selector
 from podmatrix.lab.apiserver.status import (
@@ -33,25 +31,10 @@ from podmatrix.lab.apiserver.status import (
     unsupported,
 )
 from podmatrix.lab.apiserver.store import Store
-from podmatrix.lab.apiserver.tables import partial, table
 from podmatrix.lab.apiserver.watching import Watch, WatchRequest
 
 _FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 _WATCH_TIMEOUT_S = 1800
-
-
-def json_response(
-    value: Json,
-    *,
-    status: int = 200,
-    warnings: Sequence[str] = (),
-) -> web.Response:
-    """A JSON answer; warnings as kubectl shows them."""
-    response = web.Response(body=encode(value), status=status, content_type="application/json")
-    for one in warnings:
-        escaped = one.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{escaped}"')
-    return response
 
 
 def verb_of(method: str, info: RequestInfo, query: Mapping[str, str]) -> str:
@@ -87,7 +70,8 @@ class ResourceHandler:
             raise method_not_allowed()
         match verb:
             case "get":
-                return self._shown(request, info, writes.existing(self._store, info))
+                found_object = writes.existing(self._store, info)
+                return object_response(request, info.resource, found_object)
             case "list":
                 return self._list(request, info)
             case "watch":
@@ -100,26 +84,6 @@ class ResourceHandler:
                 return await self._delete(request, info)
         return await self._delete_collection(request, info)
 
-    def _shown(
-        self,
-        request: web.BaseRequest,
-        info: RequestInfo,
-        obj: Object,
-        *,
-        status: int = 200,
-        warnings: Sequence[str] = (),
-    ) -> web.Response:
-        """One object, in the form the client asked for."""
-        wanted = accepted(request.headers.get("Accept", ""))
-        value = info.resource.view(obj)
-        if wanted.shape == "Table":
-            version = obj["metadata"].get("resourceVersion", "")
-            include = request.query.get("includeObject", "")
-            value = table(info.resource, [obj], version=version, include=include)
-        elif wanted.shape:
-            value = partial(obj)
-        return json_response(value, status=status, warnings=warnings)
-
     def _selection(self, request: web.BaseRequest, info: RequestInfo) -> Predicate:
         labels = label_selector(request.query.get("labelSelector", ""))
         labelled = info.resource.field_labels
@@ -127,31 +91,13 @@ class ResourceHandler:
         return lambda obj: labels(obj) and fields(obj)
 
     def _list(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
-        wanted, resource = accepted(request.headers.get("Accept", "")), info.resource
         number(request.query, "limit")
         resource_version(request.query)
         selects = self._selection(request, info)
-        objects = [one for one in self._store.list(resource.key, info.namespace) if selects(one)]
-        version = str(self._store.version)
-        if wanted.shape == "Table":
-            include = request.query.get("includeObject", "")
-            return json_response(table(resource, objects, version=version, include=include))
-        head = {
-            "kind": f"{resource.kind}List",
-            "apiVersion": resource.api_version,
-            "metadata": {"resourceVersion": version},
-        }
-        if wanted.shape:
-            head |= {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
-            return json_response({**head, "items": [partial(one) for one in objects]})
-        return json_response({**head, "items": [self._item(info, one) for one in objects]})
-
-    def _item(self, info: RequestInfo, obj: Object) -> Object:
-        """An element of a list: those of built-in kinds do not repeat their kind."""
-        shown = info.resource.view(obj)
-        if info.resource.custom:
-            return shown
-        return {key: value for key, value in shown.items() if key not in ("kind", "apiVersion")}
+        objects = [
+            one for one in self._store.list(info.resource.key, info.namespace) if selects(one)
+        ]
+        return list_response(request, info.resource, objects, str(self._store.version))
 
     async def _watch(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
         query = request.query
@@ -176,7 +122,7 @@ class ResourceHandler:
             ),
         )
         with closing(watch):
-            return await _stream(request, watch)
+            return await stream_response(request, watch.lines())
 
     async def _create(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
         value = read_body(
@@ -185,7 +131,7 @@ class ResourceHandler:
         obj, warnings = self._decoded(request, info, value)
         dry_run = _dry_run(request.query)
         created = writes.create(self._store, info, obj, dry_run=dry_run)
-        return self._shown(request, info, created, status=201, warnings=warnings)
+        return object_response(request, info.resource, created, status=201, warnings=warnings)
 
     async def _update(
         self, request: web.BaseRequest, info: RequestInfo, *, patch: bool
@@ -200,7 +146,7 @@ class ResourceHandler:
             value = read_body(body, request.headers.get("Content-Type", ""), info.resource.kind)
         obj, warnings = self._decoded(request, info, value)
         updated = writes.update(self._store, info, obj, dry_run=dry_run)
-        return self._shown(request, info, updated, warnings=warnings)
+        return object_response(request, info.resource, updated, warnings=warnings)
 
     def _decoded(
         self, request: web.BaseRequest, info: RequestInfo, value: object
@@ -227,14 +173,7 @@ class ResourceHandler:
         ]
         for obj in chosen:
             deletion.delete(self._store, info.resource, obj, options)
-        return json_response(
-            {
-                "kind": f"{info.resource.kind}List",
-                "apiVersion": info.resource.api_version,
-                "metadata": {"resourceVersion": str(self._store.version)},
-                "items": [self._item(info, one) for one in chosen],
-            }
-        )
+        return list_response(request, info.resource, chosen, str(self._store.version))
 
 
 async def _delete_options(request: web.BaseRequest) -> deletion.DeleteOptions:
@@ -252,19 +191,3 @@ def _dry_run(query: Mapping[str, str]) -> bool:
         cause = Cause(reason="FieldValueNotSupported", message=message, field="dryRun")
         raise invalid("CreateOptions", "", [cause], "meta.k8s.io")
     return bool(asked)
-
-
-async def _stream(request: web.BaseRequest, watch: Watch) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    try:
-        async for chunk in watch.lines():
-            await response.write(chunk)
-        await response.write_eof()
-    except GONE:
-        return response  # nobody is left to be told
-    return response
-
-
-__all__ = ["Format", "ResourceHandler", "json_response", "verb_of"]

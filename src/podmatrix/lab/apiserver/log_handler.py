@@ -1,7 +1,7 @@
 """pods/log: the output of a container, from the file its runtime writes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from podmatrix.lab.apiserver.kubelet.kubelet import Kubelet
 from podmatrix.lab.apiserver.kubelet.log_files import log_file
 from podmatrix.lab.apiserver.objects import Object, name_of
 from podmatrix.lab.apiserver.request_info import RequestInfo, flag, number
+from podmatrix.lab.apiserver.responses import stream_response
 from podmatrix.lab.apiserver.status import bad_request, method_not_allowed
 from podmatrix.lab.apiserver.store import Store
 from podmatrix.lab.apiserver.writes import existing
@@ -46,7 +47,8 @@ class LogHandler:
         if not flag(query, "follow"):
             shown = content if limit is None else content[:limit]
             return web.Response(body=shown, content_type="text/plain")
-        return await self._follow(request, info, container, path, content)
+        lines = self._follow(info, container, path, content)
+        return await stream_response(request, lines, "text/plain")
 
     def _path(self, pod: Object, container: str, *, previous: bool) -> Path:
         status = _status(pod, container)
@@ -64,30 +66,20 @@ class LogHandler:
         return log_file(self._log_dir, pod, container, restarts - int(previous))
 
     async def _follow(
-        self,
-        request: web.BaseRequest,
-        info: RequestInfo,
-        container: str,
-        path: Path,
-        content: bytes,
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-        response.enable_chunked_encoding()
-        await response.prepare(request)
+        self, info: RequestInfo, container: str, path: Path, shown: bytes
+    ) -> AsyncIterator[bytes]:
+        """What is there, then what comes, until the container has ended."""
         at = len(_read(path))
-        await response.write(content)
+        yield shown
         running = True
         while running:
             pod = self._store.get("pods", info.namespace, info.name)
             running = pod is not None and "running" in _status(pod, container).get("state", {})
-            with path.open("rb") as file:
-                file.seek(at)
-                new = file.read()
+            new = _read(path, at)
             at += len(new)
-            await response.write(new)
+            if new:
+                yield new
             await asyncio.sleep(_FOLLOW_INTERVAL_S if running else 0)
-        await response.write_eof()
-        return response
 
 
 def _status(pod: Object, container: str) -> Object:
@@ -97,8 +89,12 @@ def _status(pod: Object, container: str) -> Object:
     return found
 
 
-def _read(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+def _read(path: Path, at: int = 0) -> bytes:
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read()
 
 
 def _tail(content: bytes, lines: int | None) -> bytes:

@@ -11,6 +11,7 @@ from podmatrix.lab.dataplane.felix_rules import TUNNEL_DEVICES
 from podmatrix.lab.dataplane.netlink import PROTO_FELIX, Netlink
 from podmatrix.lab.dataplane.plan import NetworkPlan, NodePlan
 
+IPIP_FALLBACK = "tunl-fallback"
 VXLAN_VNI = 4096
 VXLAN_PORT = 4789
 
@@ -47,17 +48,20 @@ class Calico:
 
     def _tunnel(self, netlink: Netlink, nic: int) -> int:
         name, mtu = TUNNEL_DEVICES[self._plan.encapsulation], self._plan.calico_mtu
-        if self._plan.encapsulation == "ipip":  # the module's own, there in every namespace
-            tunnel = netlink.link(name)
-            netlink.set_link(tunnel, mtu=mtu)
-            return tunnel
+        local = str(self._node.address)
+        if self._plan.encapsulation == "ipip":
+            # The module's own tunl0 is in every new namespace before the NIC. The kernel takes
+            # source addresses for devices without one from the first device that has some: on a
+            # real node that is the NIC. So that tunl0 makes way for one that comes later.
+            netlink.set_link(netlink.link(name), ifname=IPIP_FALLBACK)
+            return netlink.add_link(name, "ipip", mtu=mtu, ipip_local=local)
         return netlink.add_link(
             name,
             "vxlan",
             address=self._node.calico_mac,
             mtu=mtu,
             vxlan_id=VXLAN_VNI,
-            vxlan_local=str(self._node.address),
+            vxlan_local=local,
             vxlan_link=nic,
             vxlan_port=VXLAN_PORT,
             vxlan_learning=0,

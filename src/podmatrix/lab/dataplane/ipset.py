@@ -23,14 +23,16 @@ class IpSet:
 
 def create_ipsets(netns: NetNS, ipsets: Iterable[IpSet]) -> None:
     """Make sets with felix's sizes. Raises LabError where the kernel refuses."""
-    with netns.entered():
-        connection = Socket()
-    with connection:
-        for ipset in ipsets:
-            try:
+    name = ""
+    try:
+        with netns.entered():
+            connection = Socket()
+        with connection:
+            for ipset in ipsets:
+                name = ipset.name
                 _create(connection, ipset)
-            except (NetlinkError, OSError) as exc:
-                raise LabError(f"ipset create {ipset.name} (in {netns.name}): {exc}") from exc
+    except (NetlinkError, OSError) as exc:  # a kernel without nfnetlink refuses the socket itself
+        raise LabError(f"ipset create {name} (in {netns.name}): {exc}") from exc
 
 
 def _create(connection: Socket, ipset: IpSet) -> None:

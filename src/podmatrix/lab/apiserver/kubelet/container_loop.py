@@ -2,17 +2,16 @@
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from podmatrix.errors import LabError
 from podmatrix.lab.apiserver.kubelet.config import ContainerConfigError, container_config
+from podmatrix.lab.apiserver.kubelet.context import NodeContext
 from podmatrix.lab.apiserver.kubelet.pod_status import START_ERROR, ContainerState, Step
 from podmatrix.lab.apiserver.objects import Object, name_of, namespace_of
 from podmatrix.lab.apiserver.recorder import NORMAL, WARNING
 from podmatrix.lab.runtime import Container
-
-if TYPE_CHECKING:
-    from podmatrix.lab.apiserver.kubelet.worker import NodeContext, PodWorker
 
 BACKOFF_S = 10.0
 BACKOFF_MAX_S = 300.0
@@ -20,13 +19,45 @@ BACKOFF_RESET_S = 600.0
 """A container that ran this long is started again as if it had never failed."""
 
 
+class PodOfContainer(Protocol):
+    """What a container has to know of its pod's worker."""
+
+    uid: str
+
+    @property
+    def pod(self) -> Object:
+        """The pod as it is now."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the pod is to end."""
+        ...
+
+    def late_signal(self) -> signal.Signals:
+        """What a container gets that was started while the pod was being stopped."""
+        ...
+
+    def log_path(self, container: str, restarts: int) -> Path:
+        """Where a container's output goes."""
+        ...
+
+    def publish(self) -> None:
+        """Report the pod's status."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not longer than until the pod is stopped or something has changed."""
+        ...
+
+
 class ContainerLoop:
     """Keeps one container as its pod wants it."""
 
     def __init__(
         self,
-        worker: "PodWorker",
-        context: "NodeContext",
+        worker: PodOfContainer,
+        context: NodeContext,
         container: Object,
         state: ContainerState,
     ) -> None:

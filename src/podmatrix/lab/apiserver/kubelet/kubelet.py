@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from podmatrix.lab.apiserver.kubelet.context import NodeContext
 from podmatrix.lab.apiserver.kubelet.log_files import pod_log_dir
-from podmatrix.lab.apiserver.kubelet.worker import NodeContext, PodWorker
+from podmatrix.lab.apiserver.kubelet.worker import PodWorker
 from podmatrix.lab.apiserver.objects import Object, name_of, namespace_of, uid_of
 from podmatrix.lab.apiserver.recorder import EventRecorder
 from podmatrix.lab.apiserver.spec import NodeSpec

@@ -153,11 +153,10 @@ def _conditions(
             "reason": "ContainersNotReady",
             "message": f"containers with unready status: [{names}]",
         }
-    sandbox = report.sandbox_ready and phase not in ("Succeeded", "Failed")
     initialized: Object = {} if report.initialized else {"reason": "ContainersNotInitialized"}
     ready = report.initialized and not unready
     wanted: tuple[tuple[str, bool, Object], ...] = (
-        ("PodReadyToStartContainers", sandbox, {}),
+        ("PodReadyToStartContainers", report.sandbox_ready, {}),
         ("Initialized", report.initialized, initialized),
         ("Ready", ready, why),
         ("ContainersReady", ready, why),

@@ -1,22 +1,16 @@
 """The life of one pod on its node (kubernetes/pkg/kubelet/pod_workers.go)."""
 
 import asyncio
-import secrets
 import shutil
 import signal
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from podmatrix.errors import LabError
-from podmatrix.lab.apiserver.kubelet.config import (
-    VolumeError,
-    forbidden_sysctl,
-    mounts,
-    sandbox_config,
-)
+from podmatrix.lab.apiserver.kubelet.config import VolumeError, forbidden_sysctl, mounts
 from podmatrix.lab.apiserver.kubelet.container_loop import ContainerLoop
+from podmatrix.lab.apiserver.kubelet.context import NodeContext
 from podmatrix.lab.apiserver.kubelet.log_files import log_file, pod_log_dir
 from podmatrix.lab.apiserver.kubelet.pod_status import ContainerState, PodReport, pod_status
+from podmatrix.lab.apiserver.kubelet.sandbox import run_sandbox, stop_sandbox
 from podmatrix.lab.apiserver.objects import (
     Object,
     name_of,
@@ -25,32 +19,11 @@ from podmatrix.lab.apiserver.objects import (
     uid_of,
     with_metadata,
 )
-from podmatrix.lab.apiserver.recorder import NORMAL, WARNING, EventRecorder
-from podmatrix.lab.apiserver.store import Store
-from podmatrix.lab.runtime import (
-    ContainerRuntime,
-    NadLookup,
-    NetworkPluginError,
-    PodSandboxStatus,
-)
+from podmatrix.lab.apiserver.recorder import NORMAL, WARNING
+from podmatrix.lab.runtime import PodSandboxStatus
 
 SANDBOX_RETRY_S = 12.0
 """A real kubelet comes back to a pod without a sandbox every 10 to 15 s."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeContext:
-    """What all workers of a node share. `starting` bounds how many pods start at once."""
-
-    node_name: str
-    host_ip: str
-    log_dir: str
-    store: Store
-    runtime: ContainerRuntime
-    nads: NadLookup
-    events: EventRecorder
-    multus_events: EventRecorder
-    starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
 
 class PodWorker:
@@ -121,7 +94,7 @@ class PodWorker:
         try:
             await self._run()
         finally:
-            await self._context.runtime.stop_pod_sandbox(self.uid)
+            await stop_sandbox(self._context, self.pod)
             self._sandbox_ready = False
             if self.stopping:
                 self._finish()
@@ -155,39 +128,21 @@ class PodWorker:
 
     async def _run_sandbox(self) -> bool:
         """Try until the sandbox runs; False where the pod was stopped before."""
-        context = self._context
         while not self.stopping:
-            config = sandbox_config(self.pod, context.node_name)
             self._wake.clear()
-            try:
-                async with context.starting:
-                    status = await context.runtime.run_pod_sandbox(config, context.nads)
-            except LabError as exc:
-                self._sandbox_failed(exc)
-                await self.pause(SANDBOX_RETRY_S)
-            else:
+            status = await run_sandbox(self._context, self.pod)
+            if status is not None:
                 self._sandbox_runs(status)
                 return not self.stopping
+            await self.pause(SANDBOX_RETRY_S)
         return False
-
-    def _sandbox_failed(self, exc: LabError) -> None:
-        what = str(exc)
-        if isinstance(exc, NetworkPluginError):
-            if exc.reason:
-                self._context.multus_events.record(self.pod, WARNING, exc.reason, exc.event)
-            what = f'failed to setup network for sandbox "{secrets.token_hex(32)}": {exc}'
-        message = f"Failed to create pod sandbox: rpc error: code = Unknown desc = {what}"
-        self._context.events.record(self.pod, WARNING, "FailedCreatePodSandBox", message)
 
     def _sandbox_runs(self, status: PodSandboxStatus) -> None:
         host_network = self._first["spec"].get("hostNetwork")
         self._ips = (self._context.host_ip,) if host_network else tuple(status.ips)
         self._sandbox_ready = True
-        pod = self.pod
-        for one in status.added:
-            message = f"Add {one.ifname} [{' '.join(one.cidrs)}] from {one.network}"
-            self._context.multus_events.record(pod, NORMAL, "AddedInterface", message)
         if status.annotations and self._is_stored():
+            pod = self.pod
             annotations = {**(pod["metadata"].get("annotations") or {}), **status.annotations}
             self._context.store.update("pods", with_metadata(pod, annotations=annotations))
 
