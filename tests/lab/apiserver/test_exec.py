@@ -171,7 +171,8 @@ def test_a_process_outlives_its_connection(running: Namespace, tmp_path: Path) -
 
 
 def test_a_slow_reader_holds_the_process_back(running: Namespace, tmp_path: Path) -> None:
-    script = f"head -c {FIFTY_MB} /dev/zero & echo $!; wait; touch {tmp_path}/end"
+    writer = f"echo $$; exec head -c {FIFTY_MB} /dev/zero"
+    script = f"sh -c '{writer}'; touch {tmp_path}/end"
     frames = Frames(running, "sh", "-c", script)
     written = Written(int(frames.line(STDOUT)))
     wait_until(written.stands_still, timeout_s=TIMEOUT_S, what="the process to be held back")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from podmatrix.errors import SandboxError
 from tests.lab.scene import DUAL, ON_FLANNEL, Scene
 
 _ORACLE = Path(__file__).with_name("oracle.py")
@@ -38,7 +39,10 @@ def _ask(plan: list[dict[str, Any]]) -> dict[str, Any]:
 
 def matrix(topology: dict[str, Any], ipsets: bool | None = None) -> dict[str, Any]:
     """Who sees whom as what, among two pods of each kind on each of two nodes and the nodes."""
-    scene = Scene(topology, ipsets=ipsets)
+    try:
+        scene = Scene(topology, ipsets=ipsets)
+    except SandboxError as exc:
+        return {"denied": str(exc)}
     namespaces, targets = {}, {}
     for node, slot in enumerate("ab"):
         namespaces[f"host-{slot}"] = scene.nodes[node].netns

@@ -54,7 +54,7 @@ class Calico:
             # source addresses for devices without one from the first device that has some: on a
             # real node that is the NIC. So that tunl0 makes way for one that comes later.
             netlink.set_link(netlink.link(name), ifname=IPIP_FALLBACK)
-            return netlink.add_link(name, "ipip", mtu=mtu, ipip_local=local)
+            return netlink.add_link(name, "ipip", mtu=mtu, ipip_local=local, ipip_pmtudisc=0)
         return netlink.add_link(
             name,
             "vxlan",
