@@ -70,6 +70,11 @@ def test_arguments_arrive_as_they_are(core: client.CoreV1Api, running: Namespace
     assert finished(core, running, "printf", "[%s]", *words)[1] == expected
 
 
+def test_a_command_of_100_kb_is_taken(core: client.CoreV1Api, running: Namespace) -> None:
+    long = "x" * 100_000
+    assert finished(core, running, "sh", "-c", 'printf %s "${#1}"', "sh", long)[1] == "100000"
+
+
 def test_ten_megabytes_arrive_whole(core: client.CoreV1Api, running: Namespace) -> None:
     code, stdout, _ = finished(core, running, "sh", "-c", TEN_MB)
     assert (code, len(stdout), set(stdout)) == (0, 10_000_000, {"x"})

@@ -22,6 +22,8 @@ __all__ = ["ClusterSpec", "NodeSpec", "serve"]
 
 _BACKLOG = 512
 _SHUTDOWN_TIMEOUT_S = 0.1
+_REQUEST_LINE_MAX = 1 << 20
+"""Bytes, as in Go's net/http (DefaultMaxHeaderBytes): the command of an exec is in the URL."""
 
 
 async def serve(
@@ -59,7 +61,9 @@ async def serve(
             "pods/log": LogHandler(store, kubelets, cluster.log_dir),
         },
     )
-    server = web.Server(app, handler_cancellation=True, access_log=None)
+    server = web.Server(
+        app, handler_cancellation=True, access_log=None, max_line_size=_REQUEST_LINE_MAX
+    )
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(server, sock=sock, ssl=ssl_context, backlog=_BACKLOG)
     try:

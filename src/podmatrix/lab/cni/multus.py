@@ -56,7 +56,8 @@ def add(node: NodeNetwork, sandbox: SandboxRef, nads: NadLookup) -> CniResult:
         return _plain_add(node, config, sandbox)
     except NetworkPluginError:
         raise
-    except LabError as exc:
+    except (LabError, OSError) as exc:
+        delete(node, sandbox)
         raise NetworkPluginError(str(exc)) from exc
 
 
@@ -124,7 +125,7 @@ def _multus_add(
             ifname, network = delegate.ifname(position), delegate.config.get("name", "")
             results.append((delegate, ifname, _delegate_add(node, delegate, ifname, sandbox)))
         node.felix.add_workload(_endpoint(sandbox))
-    except LabError as exc:
+    except (LabError, OSError) as exc:
         delete(node, sandbox)
         raise NetworkPluginError(
             f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}'
