@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 MAY_BE_ABSENT = ("needs kubectl",)
-"""Reasons that CI accepts: what `make tools` does not install."""
+"""Reasons that CI accepts: what not every distribution has."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,13 +24,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _fail_on_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip whose reason starts with `needs ` into a failure where PODMATRIX_CI is set."""
+    """Turn a skip for want of a tool, root or namespaces into a failure where PODMATRIX_CI is set."""
     if not (os.environ.get("PODMATRIX_CI") and report.skipped):
         return
     if not isinstance(report.longrepr, tuple):
         return
     path, line, message = report.longrepr
     reason = str(message).removeprefix("Skipped: ")
-    if reason.startswith("needs ") and reason not in MAY_BE_ABSENT:
+    wanting = reason.startswith("needs ") or "namespaces" in reason
+    if wanting and reason not in MAY_BE_ABSENT:
         report.outcome = "failed"
         report.longrepr = f"{path}:{line}: {reason}: on CI this must be there, not skipped"

@@ -68,7 +68,12 @@ def matrix(topology: dict[str, Any], ipsets: bool | None = None) -> dict[str, An
         }
         for name, netns in namespaces.items()
     ]
-    own = {
+    return {"targets": targets, "own": _own(scene), "answers": _ask(plan)}
+
+
+def _own(scene: Scene) -> dict[str, dict[str, str]]:
+    """The addresses of the nodes themselves."""
+    return {
         slot: {
             "node": str(node.address),
             "cni0": str(node.pod_cidr[1]),
@@ -77,7 +82,6 @@ def matrix(topology: dict[str, Any], ipsets: bool | None = None) -> dict[str, An
         }
         for slot, node in zip("ab", scene.plan.nodes, strict=True)
     }
-    return {"targets": targets, "own": own, "answers": _ask(plan)}
 
 
 def damaged(topology: dict[str, Any], commands: list[list[str]]) -> dict[str, Any]:
