@@ -143,8 +143,11 @@ fitting() {
     [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$(version $VENV/bin/python)" ]
 }
 
+# Programs in it name their interpreter by its path: not so after the checkout was moved or copied.
+in_place() { grep -qsF "$(pwd -P)/$VENV/" $VENV/bin/pip; }
+
 make_venv() {
-    fitting && has_pip && return
+    fitting && has_pip && in_place && return
     choose_python
     say "making $VENV with $("$found" --version) ($(command -v "$found"))"
     if ! "$found" -m venv --clear $VENV >/dev/null 2>&1; then
@@ -153,9 +156,8 @@ make_venv() {
     fi
 }
 
-# What the environment is made from. The path is part of it: programs in it name their interpreter
-# by it, so that a moved or copied checkout is set up anew.
-setup_key() { (cat requirements/*.txt pyproject.toml && pwd) | cksum; }
+# What the environment is made from, and where.
+setup_key() { (cat requirements/*.txt pyproject.toml && pwd -P) | cksum; }
 
 is_current() {
     [ -r $STAMP ] && [ -x $VENV/bin/podmatrix ] || return 1

@@ -24,7 +24,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _fail_on_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip for want of a tool, root or namespaces into a failure where PODMATRIX_CI is set."""
+    """Where PODMATRIX_CI is set, a skip for want of a tool, root or namespaces is a failure."""
     if not (os.environ.get("PODMATRIX_CI") and report.skipped):
         return
     if not isinstance(report.longrepr, tuple):
