@@ -1,4 +1,4 @@
-"""What one run was asked to do: frozen, validated, free of I/O. The plugin fills it from options."""
+"""What one run was asked to do: frozen, validated, no I/O. The plugin fills it from options."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -3,7 +3,7 @@
 # route on the router; nobody is at 10.1.0.99; this namespace itself cannot send to 10.67.0.0/24.
 mount -t tmpfs tmpfs /run && mkdir -p /run/netns
 ip link set lo up
-sysctl -qw net.ipv4.ping_group_range="0 0"
+echo 0 0 >/proc/sys/net/ipv4/ping_group_range
 ip netns add r && ip netns add d
 ip link add eth0 type veth peer name a0 netns r
 ip addr add 10.1.0.2/24 dev eth0 && ip link set eth0 up
@@ -17,7 +17,7 @@ ip -n r addr add 10.2.0.1/24 dev d0 && ip -n r link set d0 up
 for last in 2 3 4 5; do ip -n d addr add 10.2.0.$last/24 dev eth0; done
 ip -n d link set eth0 up && ip -n d link set lo up
 ip -n d route add default via 10.2.0.1
-ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0
+ip netns exec r sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'
 ip route add default via 10.1.0.1
 ip route add unreachable 10.67.0.0/24
 ip netns exec r iptables -A FORWARD -d 10.2.0.3 -j DROP

@@ -30,7 +30,7 @@ LAB_TOOLS = (
     _tool("iptables-save", "iptables", "iptables-nft", "iptables"),
     _tool("iptables-restore", "iptables", "iptables-nft", "iptables"),
     _tool("nsenter", "util-linux", "util-linux-core", "util-linux-misc"),
-    _tool("setpriv", "util-linux", "util-linux-core", "setpriv"),
+    _tool("setpriv", "util-linux", "util-linux", "setpriv"),
     _tool("unshare", "util-linux", "util-linux-core", "util-linux-misc"),
     _tool("mount", "mount", "util-linux-core", "mount"),
     _tool("sleep", "coreutils", "coreutils", "coreutils"),
