@@ -64,9 +64,7 @@ def cluster_spec(log_dir: Path, nodes: int = 2) -> ClusterSpec:
 
 
 def server_context(ca: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(
-        ssl.PROTOCOL_TLS_SERVER
-    )  # as the lab makes it
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # as the lab makes it
     context.verify_mode = ssl.CERT_OPTIONAL
     ca.configure_trust(context)
     ca.issue_cert("127.0.0.1").configure_cert(context)
