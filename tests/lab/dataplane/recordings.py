@@ -99,3 +99,12 @@ def ipsets(listing: str) -> dict[str, tuple[str, set[str]]]:
         name, kind = head.splitlines()[:2]
         found[name] = (kind.removeprefix("Type: "), set(members.split()))
     return found
+
+
+def as_recorded(ours: Any, theirs: Any) -> Any:  # noqa: ANN401  JSON
+    """`ours` without the keys that `theirs` has not: a newer iproute2 tells more."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        return {key: as_recorded(ours[key], theirs[key]) for key in ours if key in theirs}
+    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) == len(theirs):
+        return [as_recorded(*pair) for pair in zip(ours, theirs, strict=True)]
+    return ours
