@@ -265,3 +265,25 @@ def test_a_run_with_one_probed_cell_proves_something() -> None:
     cells = make_plan(owner(), AB).cells
     one = judge(cells, expectations(owner(), cells), [observe(cell_of(owner(), REQUIRED))])
     assert proves_nothing(one) == ""
+
+
+def test_silence_next_to_loss_is_unproven() -> None:
+    control = "calico-a--calico-b-eth0-icmp4"
+    changes = {control: observe(cell_of(isolated(), control), L)}
+    verdict = judged(isolated(), changes, apart=True)[FORBIDDEN]
+    assert (verdict.verdict, "lost packets" in verdict.why) == (Verdict.BROKEN, True)
+
+
+def test_a_third_node_cannot_vouch_for_two_that_are_cut_off() -> None:
+    profile = isolated()
+    cells = make_plan(profile, ("a", "b", "c")).cells
+    forbidden = across("calico", "flannel")
+
+    def silent(cell: Cell) -> Outcome:
+        cut = {cell.source.slot, cell.destination.slot} == {"a", "b"}
+        return Outcome.UNREACHABLE if cut else forbidden(cell)
+
+    seen = [observe(cell, silent(cell)) for cell in cells]
+    verdicts = {j.cell.id: j for j in judge(cells, expectations(profile, cells), seen)}
+    assert verdicts[FORBIDDEN].verdict is Verdict.BROKEN
+    assert verdicts["calico-a--flannel-c-eth0-icmp4"].verdict is Verdict.PASS

@@ -82,9 +82,38 @@ def test_a_natural_source_leaves_by_the_network_its_routes_lead_to(
 
 
 def test_bound_cells_cross_networks_only_where_a_rule_says_bound() -> None:
-    profile = parse_profile(ISOLATED.replace(", mode: bound", ""), source="x")
+    first_rule = (
+        "    - {from: {kind: dual, interface: net1, mode: bound}, to: calico, expect: observe}\n"
+    )
+    profile = parse_profile(ISOLATED.replace(first_rule, ""), source="x")
     bound = [cell for cell in make_plan(profile, AB).cells if cell.mode is Mode.BOUND]
     assert {cell.source.network == cell.destination.network for cell in bound} == {True}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (", mode: bound", "", 0),
+        ("from: flannel, to: calico", "from: calico, to: {network: flannel, kind: dual}", 2),
+    ],
+    ids=["an interface of a natural source", "shadowed by an earlier rule"],
+)
+def test_a_rule_that_decides_no_cell_is_refused(old: str, new: str, rule: int) -> None:
+    profile = parse_profile(ISOLATED.replace(old, new), source="x")
+    with pytest.raises(ProfileError, match=rf"x: reachability.rules.{rule}: decides no cell"):
+        make_plan(profile, AB)
+
+
+def test_a_rule_may_be_idle_on_one_node() -> None:
+    text = ISOLATED.replace("to: flannel,", "to: {network: flannel, relation: cross-node},")
+    assert make_plan(parse_profile(text, source="x"), ("a",)).cells
+
+
+def test_host_pods_of_one_node_are_not_asked_about_each_other() -> None:
+    text = ISOLATED.replace("  host: {", "  agent: {hostNetwork: true}\n  host: {")
+    ids = {cell.id for cell in make_plan(parse_profile(text, source="x"), AB).cells}
+    assert "host-a--agent-b-icmp4" in ids
+    assert "host-a--agent-a-icmp4" not in ids
 
 
 def test_isolation_needs_no_added_controls_where_others_can_serve() -> None:
@@ -94,6 +123,7 @@ def test_isolation_needs_no_added_controls_where_others_can_serve() -> None:
 def test_a_control_is_added_where_a_forbidden_source_would_be_heard_nowhere() -> None:
     # On its own node nothing shares net1's network with the dual pod: only the host can answer it.
     text = ISOLATED.replace("  flannel: {eth0: flannel}\n", "").replace("observe", "forbidden")
+    text = text.replace(text.splitlines()[-1] + "\n", "")  # speaks of pods that are gone
     added = [cell for cell in make_plan(parse_profile(text, source="x"), AB).cells if cell.control]
     assert [cell.id for cell in added] == ["dual-a-net1--host-a-icmp4", "dual-b-net1--host-b-icmp4"]
 

@@ -138,19 +138,25 @@ class Controls:
     def __init__(self, cells: Iterable[Cell], observed: Mapping[str, Observation]) -> None:
         self._possible: Counter[tuple[str, ControlKey]] = Counter()
         self._heard: set[tuple[str, ControlKey]] = set()
+        self._lossy: set[tuple[str, ControlKey]] = set()
         for cell in cells:
             ends = {("source", source_key(cell)), ("destination", destination_key(cell))}
             self._possible.update(ends)
-            if _first_outcome(observed[cell.id]) is Outcome.REACHABLE:
-                self._heard |= ends
+            match _first_outcome(observed[cell.id]):
+                case Outcome.REACHABLE:
+                    self._heard |= ends
+                case Outcome.LOSSY:
+                    self._lossy |= ends
 
     def missing(self, cell: Cell) -> str:
-        """Which end of `cell` was heard nowhere else; empty where both were."""
+        """Which end of `cell` was not heard, or not well, elsewhere; empty where both were."""
         how = f"{cell.relation} {cell.probe}{cell.family}"
         for end, key, done in (
             (("source", source_key(cell)), cell.source.id, "reached nothing"),
             (("destination", destination_key(cell)), cell.destination.id, "was reached by nothing"),
         ):
+            if end in self._lossy:
+                return f"{key} lost packets in the same sweep by {how}: silence may be loss, too"
             if end in self._heard:
                 continue
             others = self._possible[end] - 1

@@ -54,6 +54,8 @@ def make_plan(profile: Profile, slots: Sequence[str]) -> Plan:
     roles = profile.roles(tuple(slots))
     cells = tuple(chain(_natural(profile, roles), _bound(profile, roles)))
     cells += tuple(_controls(profile, roles, cells))
+    if len(slots) > 1:  # on one node many a rule has nothing to speak of
+        _require_every_rule(profile, cells)
     facts = tuple(chain.from_iterable(_facts(profile, role) for role in roles))
     for ids in ([cell.id for cell in cells], [fact.id for fact in facts]):
         _require_unique(profile, ids)
@@ -83,9 +85,14 @@ def _natural_source(role: PodRole, destination: Attachment) -> Attachment:
     return Attachment(kind=role.kind, slot=role.slot, interface=None, network=network)
 
 
+def _same_host(source: PodRole, other: PodRole) -> bool:
+    """Two hostNetwork pods of a node: what they send each other goes over lo and proves nothing."""
+    return source.host_network and other.host_network and source.slot == other.slot
+
+
 def _natural(profile: Profile, roles: Sequence[PodRole]) -> Iterator[Cell]:
     for source, other in product(roles, roles):
-        if source.id == other.id:
+        if source.id == other.id or _same_host(source, other):
             continue
         for destination in _attachments(other):
             start = _natural_source(source, destination)
@@ -164,6 +171,18 @@ def _facts(profile: Profile, role: PodRole) -> Iterator[LayoutFact]:
         checks += _CNI_CHECKS.get(profile.networks[name].cni, ())
         checks += ["network-status"] if multus else []
         yield from (fact(check, interface) for check in checks)
+
+
+def _require_every_rule(profile: Profile, cells: Iterable[Cell]) -> None:
+    """A rule that decides nothing would be taken for one that holds. Raises ProfileError."""
+    deciding = {found[0] for cell in cells if (found := profile.rule_for(cell))}
+    idle = [index for index in range(len(profile.rules)) if index not in deciding]
+    if idle:
+        raise ProfileError(
+            f"{profile.source}: reachability.rules.{idle[0]}: decides no cell: it matches none, or "
+            "an earlier rule decides all of them; change or remove it (a natural source has no "
+            "interface: write mode: bound)"
+        )
 
 
 def _require_unique(profile: Profile, ids: Iterable[str]) -> None:

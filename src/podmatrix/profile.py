@@ -3,6 +3,7 @@
 Every error is a ProfileError `file: path.in.file: what; cure`. Nothing here looks at a cluster.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -55,6 +56,8 @@ class Profile(Declared):
     default: Expect
     rules: tuple[Rule, ...] = ()
     source: str = ""
+    digest: str = ""
+    """SHA-256 of the file's text: two profiles may have one name."""
 
     def roles(self, slots: Sequence[str]) -> tuple[PodRole, ...]:
         """Every pod of a run: the kinds in the order of the file, each on every slot."""
@@ -106,7 +109,8 @@ def parse_profile(text: str, *, source: str) -> Profile:
     problems = [f"{source}: {path}: {what}" for path, what in _problems(written)]
     if problems:
         raise ProfileError("\n".join(problems))
-    return _resolved(written, source)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return _resolved(written, source).model_copy(update={"digest": digest})
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -293,6 +293,6 @@ def test_a_missing_nad_is_made_in_our_namespace_and_used(
 
 
 def test_without_multus_the_cure_is_named(server: Server, cluster: Cluster, said: Said) -> None:
-    with pytest.raises(TestbedError, match=r"Multus is not installed.*single-network"):
+    with pytest.raises(TestbedError, match=r"Multus is not installed.*networks need none"):
         made(cluster, said, profile(DUAL))
     assert f"DELETE {NAMESPACE}" in server.requests

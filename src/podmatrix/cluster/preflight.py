@@ -95,7 +95,7 @@ def _disjoint(cluster: Cluster, profile: Profile, nodes: Sequence[Node]) -> tupl
         ),
         "service CIDR": _cidrs(lambda: inventory.service_cidrs(cluster), "service CIDR", unread),
     }
-    if not sets["Flannel network"]:
+    if not sets["Flannel network"] and _has_flannel(profile):
         sets["podCIDR of node"] = _pod_cidrs(cluster, nodes)
     overlaps = [
         f"{kind} {name} {cidr} overlaps {other_kind} {other} {other_cidr}"
@@ -118,9 +118,14 @@ def _not_compared(profile: Profile, sets: Mapping[str, Sequence[Found]]) -> list
     wanted = ["service CIDR"]
     if any(network.cni == "calico" for network in profile.networks.values()):
         wanted.append("Calico pool")
-    if not sets["Flannel network"]:
+    if not sets["Flannel network"] and _has_flannel(profile):
         wanted.append("podCIDR of node")
     return [kind for kind in wanted if not sets[kind]]
+
+
+def _has_flannel(profile: Profile) -> bool:
+    """Only Flannel gives out podCIDRs: kubeadm with Calico alone shows its pool there."""
+    return any(network.cni == "flannel" for network in profile.networks.values())
 
 
 def _cidrs(
@@ -164,6 +169,8 @@ def _daemon(cluster: Cluster, daemon: str, nodes: Sequence[Node]) -> tuple[Verdi
         raise _Unknown(
             f"no DaemonSet labelled {DAEMONS[daemon]}: {daemon} runs otherwise, or not at all"
         )
+    # Old manifests have a DaemonSet for each architecture; those of absent ones want no pods.
+    sets = [one for one in sets if (one.get("status") or {}).get("desiredNumberScheduled")] or sets
     names = ", ".join(inventory.name_of(one) for one in sets)
     if len(sets) > 1:
         # Two of them write the same files and devices (flannel-io/flannel#2124).

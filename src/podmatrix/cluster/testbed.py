@@ -170,7 +170,7 @@ class Testbed:
                 raise
             raise TestbedError(
                 f"{self.cluster.where} knows no NetworkAttachmentDefinition: Multus is not "
-                "installed; install it, or use --matrix-profile=single-network"
+                "installed; install it, or give a --matrix-profile whose networks need none"
             ) from exc
 
     def _creation(self, manifest: Mapping[str, Any]) -> Callable[[], None]:

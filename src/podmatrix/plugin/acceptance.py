@@ -25,7 +25,7 @@ from podmatrix.expectations import expectations
 from podmatrix.judge import again, judge
 from podmatrix.lab.launch import start_lab
 from podmatrix.lab.topology import Topology, load_topology
-from podmatrix.model import Node, Observation, Observations
+from podmatrix.model import LivePod, Node, Observation, Observations
 from podmatrix.plan import Plan, make_plan, slots_for
 from podmatrix.plugin.judging import judged_run
 from podmatrix.plugin.state import Run
@@ -68,6 +68,7 @@ def carry_out(
             profile=profile.name,
             podmatrix=__version__,
             complete=complete,
+            profile_digest=profile.digest,
         )
         return judged_run(profile, info, replace(observer.observations, complete=complete))
 
@@ -120,7 +121,7 @@ class _Observer:
         if not settings.keep:
             stack.callback(testbed.delete)
         testbed.wait_ready()
-        self._see(pods=testbed.pods, notes=testbed.notes)
+        self._see(pods=tuple(self._pinned(pod) for pod in testbed.pods), notes=testbed.notes)
         self._sweep(testbed, plan)
 
     def _sweep(self, testbed: Testbed, plan: Plan) -> None:
@@ -131,7 +132,7 @@ class _Observer:
 
         result = sweep(
             testbed.cluster,
-            testbed.pods,
+            self.observations.pods,
             plan.cells,
             roles=plan.roles,
             timeout_s=self.settings.timeout_s,
@@ -140,6 +141,13 @@ class _Observer:
             progress=self.progress,
         )
         self._see(cells=result.cells, layouts=result.layouts, execs=result.execs)
+
+    def _pinned(self, pod: LivePod) -> LivePod:
+        """A pod on another node than its slot's cannot be asked that slot's questions."""
+        wanted = next(n.name for n in self.observations.nodes if pod.role_id.endswith(f"-{n.slot}"))
+        if pod.problem or pod.node_name == wanted:
+            return pod
+        return replace(pod, problem=f"it was pinned to {wanted} and runs on {pod.node_name}")
 
     def _see(self, **changes: Any) -> None:  # noqa: ANN401  fields of Observations
         self.observations = replace(self.observations, **changes)

@@ -51,7 +51,13 @@ def _run(config: pytest.Config, settings: Settings) -> Run:
     saved = Path(worker_record) if worker_record else settings.record
     if saved is not None:
         info, observations = load_observations(saved)
-        return judged_run(load_profile(settings.profile or info.profile), info, observations)
+        profile = load_profile(settings.profile or info.profile)
+        if not settings.profile and profile.digest != info.profile_digest:
+            raise SettingsError(
+                f"{saved}: was made with another profile named {info.profile} than "
+                f"{profile.source}; say which one judges it: --matrix-profile=PATH"
+            )
+        return judged_run(profile, info, observations)
     profile = load_profile(settings.profile)
     if config.option.collectonly:
         from podmatrix.plugin.acceptance import planned_slots

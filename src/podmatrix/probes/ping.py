@@ -47,7 +47,17 @@ def parse_ping(
     seen = _read(lines, address)
     if seen.unknown:
         return not_run(seen.unknown)
-    if seen.no_route:
+    if seen.no_route and seen.rtts_ms:
+        detail = f"{len(seen.rtts_ms)} of {count} packets answered, then: {seen.no_route}"
+        rtt_ms = round(sum(seen.rtts_ms) / len(seen.rtts_ms), 3)
+        return Reply(
+            outcome=Outcome.LOSSY,
+            sent=count,
+            received=len(seen.rtts_ms),
+            rtt_ms=rtt_ms,
+            detail=detail,
+        )
+    if seen.no_route and not seen.others:
         detail = f"the pod has no route to {address}: {seen.no_route}"
         return Reply(outcome=Outcome.UNREACHABLE, sent=count, detail=detail)
     if seen.others:

@@ -48,6 +48,7 @@ class RunInfo:
     profile: str
     podmatrix: str
     complete: bool
+    profile_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
