@@ -36,6 +36,7 @@ def test_a_record_has_the_fields_of_its_schema() -> None:
         "profile": "owner",
         "podmatrix": "0.1.0",
         "complete": True,
+        "profile_digest": "",
     }
     assert document["nodes"][0] == {
         "slot": "a",
