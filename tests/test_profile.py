@@ -179,7 +179,7 @@ def test_what_is_not_yaml_is_refused_with_its_line() -> None:
 
 
 def test_an_unknown_name_lists_those_that_are_known() -> None:
-    with pytest.raises(ProfileError, match=r"'fullmesh' is unknown.*full-mesh, owner"):
+    with pytest.raises(ProfileError, match=r"'fullmesh' is unknown.*full-mesh, isolated"):
         load_profile("fullmesh")
 
 

@@ -4,10 +4,14 @@ One grid for each probe and family. A grid that is too wide is shown folded: pod
 together, same node and cross node apart, because that is where networks differ.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from podmatrix.model import Cell, JudgedCell, Mode, Relation
+
+T = TypeVar("T")
+"""What stands in a field: judged cells after a run, cells with their expectation before one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +47,39 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Generic[T]):
     """All cells of one probe and family; a field is empty where nothing was planned."""
 
     title: str
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
-    fields: Mapping[tuple[Row, Column], tuple[JudgedCell, ...]]
+    fields: Mapping[tuple[Row, Column], tuple[T, ...]]
 
-    def at(self, row: Row, column: Column) -> tuple[JudgedCell, ...]:
+    def at(self, row: Row, column: Column) -> tuple[T, ...]:
         """The cells of one field."""
         return self.fields.get((row, column), ())
 
 
-def grids(cells: Sequence[JudgedCell], *, folded: bool = False) -> tuple[Grid, ...]:
+def grids(cells: Sequence[JudgedCell], *, folded: bool = False) -> tuple[Grid[JudgedCell], ...]:
     """One grid for each probe and family, in the order of the cells: natural rows, then bound."""
-    kinds = dict.fromkeys((judged.cell.probe, judged.cell.family) for judged in cells)
-    return tuple(
-        _grid(
-            f"{probe} over IPv{family}",
-            [j for j in cells if (j.cell.probe, j.cell.family) == (probe, family)],
-            folded,
-        )
-        for probe, family in kinds
-    )
+    return grids_of(cells, lambda judged: judged.cell, folded=folded)
 
 
-def _grid(title: str, cells: Iterable[JudgedCell], folded: bool) -> Grid:
-    fields: dict[tuple[Row, Column], list[JudgedCell]] = {}
-    for judged in cells:
-        place = _row(judged.cell, folded), _column(judged.cell, folded)
-        fields.setdefault(place, []).append(judged)
+def grids_of(
+    items: Sequence[T], cell_of: Callable[[T], Cell], *, folded: bool
+) -> tuple[Grid[T], ...]:
+    """The same of anything that belongs to a cell each."""
+    parts: dict[str, list[tuple[Cell, T]]] = {}
+    for item in items:
+        cell = cell_of(item)
+        parts.setdefault(f"{cell.probe} over IPv{cell.family}", []).append((cell, item))
+    return tuple(_grid(title, its, folded) for title, its in parts.items())
+
+
+def _grid(title: str, items: Iterable[tuple[Cell, T]], folded: bool) -> Grid[T]:
+    fields: dict[tuple[Row, Column], list[T]] = {}
+    for cell, item in items:
+        fields.setdefault((_row(cell, folded), _column(cell, folded)), []).append(item)
     rows = _together(dict.fromkeys(row for row, _ in fields))
     # No pod aims at itself, so the first pod would be the second column: order them as senders are.
     senders = list(dict.fromkeys((row.kind, row.slot) for row in rows))

@@ -6,7 +6,7 @@ from textwrap import wrap
 from tabulate import tabulate
 
 from podmatrix.model import JudgedCell, Verdict
-from podmatrix.report.grid import Grid, grids
+from podmatrix.report.grid import Grid, T, grids
 from podmatrix.report.marks import LEGEND, count_marks, mark, worst
 from podmatrix.report.record import RunRecord, Wrong, wrong
 from podmatrix.report.text import (
@@ -67,16 +67,16 @@ def render_text(record: RunRecord, *, width: int, color: bool, limit: int | None
 def _matrix(record: RunRecord, width: int, paint: Paint) -> Iterator[list[str]]:
     folded = grids(record.cells, folded=True)
     for grid, small in zip(grids(record.cells), folded, strict=True):
-        lines = _table(grid, paint)
-        if _width(_table(grid, _plain)) > width:
-            lines = _table(small, paint)
+        lines = grid_lines(grid, lambda cells: _field(cells, paint))
+        if _width(grid_lines(grid, lambda cells: _field(cells, _plain))) > width:
+            lines = grid_lines(small, lambda cells: _field(cells, paint))
         yield [f"{grid.title}: rows send, columns answer", *lines]
 
 
-def _table(grid: Grid, paint: Paint) -> list[str]:
+def grid_lines(grid: Grid[T], field: Callable[[Sequence[T]], str]) -> list[str]:
+    """A grid as a table; `field` writes what stands at one place."""
     rows = [
-        [row.label, *(_field(grid.at(row, column), paint) for column in grid.columns)]
-        for row in grid.rows
+        [row.label, *(field(grid.at(row, column)) for column in grid.columns)] for row in grid.rows
     ]
     headers = ["", *("\n".join((c.kind, c.slot, c.interface)) for c in grid.columns)]
     if all(not column.slot for column in grid.columns):
