@@ -282,11 +282,15 @@ class LivePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodLayout:
-    """What `ip a` and `ip route` showed inside a pod; `problem` says why there is nothing."""
+    """What `ip a` and `ip route` showed inside a pod; `problem` says why there is nothing.
+
+    `routes_unread`: families whose routes could not be read, so that nothing is known of them.
+    """
 
     role_id: str
     interfaces: tuple[Interface, ...] = ()
     default_routes: tuple[str, ...] = ()
+    routes_unread: tuple[int, ...] = ()
     problem: str = ""
 
 

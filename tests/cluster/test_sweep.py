@@ -66,7 +66,9 @@ def fping(*deaf_to: str) -> Execution:
         token = re.findall(r"^T=(\w+)", script)[0]
         lines = [
             "addr 1: eth0: <UP> mtu 1480 qdisc noqueue",
-            "route default via 10.0.0.254 dev eth0",
+            "route 4 default via 10.0.0.254 dev eth0",
+            "routes 4 0",
+            "routes 6 0",
         ]
         for number, own, silent, wanted in re.findall(
             r"^g (\d+) '\w*' '\S*' '(.*)' '(.*)' '(.*)' &$", script, re.M

@@ -77,6 +77,13 @@ def test_no_default_route_fails() -> None:
     assert (found.verdict, found.detail) == (Verdict.FAIL, "no default route for IPv4")
 
 
+def test_routes_that_could_not_be_read_are_broken_not_absent() -> None:
+    unread = layout("calico-a", lambda p: replace(p, default_routes=(), routes_unread=(4,)))
+    judged = facts(unread)["calico-a-default-route"]
+    assert judged.verdict is Verdict.BROKEN
+    assert "IPv4 routes could not be read" in judged.detail
+
+
 def test_a_default_route_by_another_interface_than_the_first_fails() -> None:
     found = facts(default_routes("dual-a", TWO_DEFAULTS[0]))["dual-a-default-route"]
     assert (found.verdict, found.detail) == (Verdict.FAIL, "it leaves by net1, not by eth0")

@@ -57,6 +57,7 @@ def add_tool(folder: Path, name: str, program: str = "") -> None:
 
 def write_tool(folder: Path, name: str, script: str) -> None:
     path = folder / name
+    path.unlink(missing_ok=True)  # a link to the machine's own tool must not be written through
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
@@ -223,7 +224,8 @@ def test_an_interface_that_is_not_there_is_not_run() -> None:
 def test_layout_and_routes_come_with_the_same_command() -> None:
     output = probe([NATURAL], layout=True, lookups=["10.2.0.2", "10.67.0.1", "10.3.0.1"])
     assert [i.name for i in parse_interfaces(output.addr)] == ["lo", "eth0", "net1"]
-    assert output.route[0].startswith("default via 10.1.0.1 dev eth0")
+    assert output.routes[4][0].startswith("default via 10.1.0.1 dev eth0")
+    assert 6 in output.routes
     assert parse_lookups(output.lookups) == {
         "10.2.0.2": Route(interface="eth0", source="10.1.0.2"),
         "10.3.0.1": Route(interface="net1", source="10.3.0.2"),
@@ -235,8 +237,14 @@ def test_busybox_alone_shows_layout_and_routes_too(tools: Path) -> None:
     for name in ("ip", "ping"):
         add_tool(tools, name, "busybox")
     output = probe([NATURAL], tools=tools, layout=True, lookups=["10.2.0.2"])
+    assert output.routes[4][0].startswith("default via 10.1.0.1 dev eth0")
     assert [i.name for i in parse_interfaces(output.addr)] == ["lo", "eth0", "net1"]
     assert parse_lookups(output.lookups)["10.2.0.2"].interface == "eth0"
+
+
+def test_routes_that_ip_does_not_tell_are_unknown_not_absent(tools: Path) -> None:
+    write_tool(tools, "ip", 'echo "ip: broken pipe" >&2; exit 2')
+    assert probe([NATURAL], tools=tools, layout=True).routes == {}
 
 
 def test_the_pod_itself_ends_what_takes_too_long(tools: Path) -> None:

@@ -15,7 +15,7 @@ from podmatrix.polling import Deadline
 from podmatrix.probes.icmp import PodOutput, read_output
 from podmatrix.probes.layout import Route, default_routes, parse_interfaces, parse_lookups
 from podmatrix.probes.reply import Reply, not_run
-from podmatrix.probes.script import Group, Sending, script_argv
+from podmatrix.probes.script import LOOPBACK, Group, Sending, script_argv
 
 TARGETS_PER_EXEC = 2000
 """Keeps a command line below script.COMMAND_LINE_MAX: each address stands there twice at most."""
@@ -77,7 +77,7 @@ class PodProber:
     ) -> tuple[PodOutput, Mapping[Key, int]]:
         groups = self._groups(targets)
         token = secrets.token_hex(4)
-        natural = [t.address for t in targets if t.interface is None and self._source.routes_choose]
+        natural = [t for t in targets if t.interface is None and self._source.routes_choose]
         allowed_s = min(deadline.remaining_s, _allowance_s(len(targets), self._sending))
         argv = script_argv(
             list(groups.values()),
@@ -85,7 +85,7 @@ class PodProber:
             deadline_s=allowed_s,
             sending=self._sending,
             layout=layout,
-            lookups=list(dict.fromkeys(natural)),
+            lookups=_lookups(natural),
         )
         pod = self._source.pod
         completed = run(
@@ -129,7 +129,11 @@ class PodProber:
             interface, address = self._left_by(target, routes)
             if target.ambiguous and reply.received:
                 reply = not_run(target.ambiguous)
-            elif interface is None and reply.outcome is Outcome.UNREACHABLE:
+            elif (
+                interface is None
+                and LOOPBACK[target.family] in routes
+                and reply.outcome is Outcome.UNREACHABLE
+            ):
                 reply = _without_route(reply, target.address)
             yield Observation(
                 cell_id=target.cell_id,
@@ -148,7 +152,7 @@ class PodProber:
     def _left_by(
         self, target: Target, routes: Mapping[str, Route]
     ) -> tuple[str | None, str | None]:
-        """Interface and source address; None where the pod has no route there."""
+        """Interface and source address; None where no route was told."""
         if target.interface:
             return target.interface, target.own
         if not self._source.routes_choose:
@@ -157,13 +161,25 @@ class PodProber:
         return (route.interface, route.source) if route else (None, None)
 
 
+def _lookups(natural: Sequence[Target]) -> list[str]:
+    """Addresses to look up: a loopback one, too, has a route wherever look-ups work at all."""
+    loopbacks = (LOOPBACK[target.family] for target in natural)
+    return list(dict.fromkeys((*loopbacks, *(target.address for target in natural))))
+
+
 def _layout(role_id: str, output: PodOutput) -> PodLayout:
     try:
         interfaces = parse_interfaces(output.addr)
     except ProbeError as exc:
         return PodLayout(role_id=role_id, problem=str(exc))
-    routes = default_routes(output.route)
-    return PodLayout(role_id=role_id, interfaces=interfaces, default_routes=routes)
+    return PodLayout(
+        role_id=role_id,
+        interfaces=interfaces,
+        default_routes=tuple(
+            route for lines in output.routes.values() for route in default_routes(lines)
+        ),
+        routes_unread=tuple(family for family in LOOPBACK if family not in output.routes),
+    )
 
 
 def _without_route(reply: Reply, address: str) -> Reply:

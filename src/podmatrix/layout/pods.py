@@ -60,6 +60,9 @@ def default_route(seen: Seen, fact: LayoutFact, layout: PodLayout) -> Finding:
     """
     first, name = seen.declared(fact.kind)[0]
     network = seen.profile.networks[name]
+    if unread := [family for family in network.families if family in layout.routes_unread]:
+        families = " and ".join(f"IPv{family}" for family in unread)
+        return broken(f"its {families} routes could not be read: `ip route` failed in the pod")
     problems: list[str] = []
     for family in network.families:
         routes = [route for route in layout.default_routes if _family(route) == family]

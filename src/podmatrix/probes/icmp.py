@@ -31,10 +31,13 @@ class GroupReplies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodOutput:
-    """One exec, read: lines of `ip addr`, `ip route`, `ip route get`; groups in their order."""
+    """One exec, read: lines of `ip addr` and `ip route get`; groups in their order.
+
+    `routes`: lines of `ip route` by family, without a family that it could not tell.
+    """
 
     addr: tuple[str, ...]
-    route: tuple[str, ...]
+    routes: Mapping[int, tuple[str, ...]]
     lookups: tuple[str, ...]
     groups: tuple[GroupReplies, ...]
 
@@ -82,7 +85,7 @@ def read_output(
             sections[section].append(rest)
     return PodOutput(
         addr=tuple(sections["addr"]),
-        route=tuple(sections["route"]),
+        routes=_routes(sections["route"], sections["routes"]),
         lookups=tuple(sections["get"]),
         groups=tuple(
             _judge_group(group, printed[number], sending) for number, group in enumerate(groups)
@@ -120,6 +123,16 @@ def _file(line: str, printed: Mapping[int, _GroupLines]) -> None:
         group.tries[word].lines[role].append(text)
     else:
         raise ProbeError(f"the probe script printed a line that cannot be read: {line}")
+
+
+def _routes(lines: Iterable[str], endings: Iterable[str]) -> dict[int, tuple[str, ...]]:
+    """`FAMILY LINE` and `FAMILY STATUS` -> the lines of each family that ended well."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        family, _, text = line.partition(" ")
+        told[family].append(text)
+    ended = [line.split() for line in endings]
+    return {int(family): tuple(told[family]) for family, status in ended if status == "0"}
 
 
 def _judge_group(group: Group, printed: _GroupLines, sending: Sending) -> GroupReplies:

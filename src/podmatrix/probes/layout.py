@@ -98,7 +98,10 @@ def parse_interfaces(lines: Sequence[str]) -> tuple[Interface, ...]:
 
 
 def default_routes(lines: Sequence[str]) -> tuple[str, ...]:
-    """The default routes of `ip route`, as written: `default via 169.254.1.1 dev eth0`."""
+    """The default routes of `ip route`, as written: `default via 169.254.1.1 dev eth0`.
+
+    Either family's: an IPv6 gateway has colons, and without a gateway the output tells no family.
+    """
     return tuple(" ".join(line.split()) for line in lines if line.split()[:1] == ["default"])
 
 

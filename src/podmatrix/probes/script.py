@@ -3,7 +3,8 @@
 It prints one line per fact, each written at once (parallel writers do not mix lines below 4 KB) and
 each beginning with `@TOKEN`, a word that is new in every run:
 
-    addr LINE, route LINE, get LINE          ip -j addr (or ip addr), ip route, ip route get
+    addr LINE, get LINE                      ip -j addr (or ip addr), ip route get
+    route FAMILY LINE, routes FAMILY STATUS  ip -4 route and ip -6 route, and how each ended
     g GROUP TRY t COMMAND                    a tool is tried on a group of targets
     g GROUP TRY n|p LINE                     fping on the silent addresses, on all others
     g GROUP TRY n|y|p ADDRESS STATUS TEXT    ping on one silent, answering or wanted address
@@ -122,7 +123,7 @@ e "g $G" "end $s"
 
 _LAYOUT = r"""
 o=$(ip -j addr 2>/dev/null) || o=$(ip addr 2>&1); e addr "$o"
-o=$(ip route 2>&1); e route "$o"
+for v in 4 6; do o=$(ip -$v route 2>&1); r=$?; e "route $v" "$o"; e "routes $v" $r; done
 """.strip()
 
 # busybox has no -batch.
