@@ -65,9 +65,13 @@ def test_bookmarks_carry_the_newest_version(namespace: Namespace) -> None:
 
 def test_initial_events_end_with_a_marked_bookmark(namespace: Namespace) -> None:
     create(namespace, "one")
-    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+    }
     seen = events(namespace.http, config_maps(namespace), **query)
-    assert seen == [("ADDED", "one"), ("BOOKMARK", "")]
+    assert seen == [("ADDED", "one"), ("BOOKMARK", ""), ("BOOKMARK", "")]
 
 
 def test_initial_events_need_their_version_match(namespace: Namespace) -> None:

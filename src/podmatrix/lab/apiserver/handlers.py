@@ -8,6 +8,12 @@ from aiohttp import web
 
 from podmatrix.lab.apiserver import deletion, writes
 from podmatrix.lab.apiserver.codec import accepted, read_body, read_object, strict
+from podmatrix.lab.apiserver.list_options import (
+    check_version,
+    check_watch,
+    list_options,
+    read_page,
+)
 from podmatrix.lab.apiserver.objects import Object
 from podmatrix.lab.apiserver.patches import patched
 from podmatrix.lab.apiserver.request_info import (
@@ -27,7 +33,6 @@ from podmatrix.lab.apiserver.status import (
     Cause,
     invalid,
     method_not_allowed,
-    not_permitted,
     unsupported,
 )
 from podmatrix.lab.apiserver.store import Store
@@ -70,6 +75,7 @@ class ResourceHandler:
             raise method_not_allowed()
         match verb:
             case "get":
+                check_version(self._store, resource_version(request.query) or 0)
                 found_object = writes.existing(self._store, info)
                 return object_response(request, info.resource, found_object)
             case "list":
@@ -91,21 +97,16 @@ class ResourceHandler:
         return lambda obj: labels(obj) and fields(obj)
 
     def _list(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
-        number(request.query, "limit")
-        resource_version(request.query)
-        selects = self._selection(request, info)
-        objects = [
-            one for one in self._store.list(info.resource.key, info.namespace) if selects(one)
-        ]
-        return list_response(request, info.resource, objects, str(self._store.version))
+        options, selects = list_options(request.query), self._selection(request, info)
+        whole = not (request.query.get("labelSelector") or request.query.get("fieldSelector"))
+        key, namespace = info.resource.key, info.namespace
+        page = read_page(self._store, key, namespace, options, selects, whole=whole)
+        return list_response(request, info.resource, page.objects, page.metadata)
 
     async def _watch(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
         query = request.query
-        initial = flag(query, "sendInitialEvents")
-        if initial and query.get("resourceVersionMatch") != "NotOlderThan":
-            detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            cause = not_permitted("resourceVersionMatch", detail)
-            raise invalid("ListOptions", "", [cause], "meta.k8s.io")
+        check_watch(query)
+        initial, bookmarks = flag(query, "sendInitialEvents"), flag(query, "allowWatchBookmarks")
         timeout_s = number(query, "timeoutSeconds")
         watch = Watch(
             self._store,
@@ -115,8 +116,8 @@ class ResourceHandler:
                 selects=self._selection(request, info),
                 since=None if initial else resource_version(query) or None,
                 timeout_s=timeout_s or _WATCH_TIMEOUT_S * random.uniform(1, 2),
-                bookmarks=flag(query, "allowWatchBookmarks"),
-                initial_events_end=initial,
+                bookmarks=bookmarks,
+                initial_events_end=initial and bookmarks,
                 format=accepted(request.headers.get("Accept", "")),
                 include=query.get("includeObject", ""),
             ),
@@ -173,7 +174,8 @@ class ResourceHandler:
         ]
         for obj in chosen:
             deletion.delete(self._store, info.resource, obj, options)
-        return list_response(request, info.resource, chosen, str(self._store.version))
+        metadata = {"resourceVersion": str(self._store.version)}
+        return list_response(request, info.resource, chosen, metadata)
 
 
 async def _delete_options(request: web.BaseRequest) -> deletion.DeleteOptions:

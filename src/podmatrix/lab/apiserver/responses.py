@@ -36,26 +36,26 @@ def object_response(
     wanted = accepted(request.headers.get("Accept", ""))
     value = resource.view(obj)
     if wanted.shape == "Table":
-        version = obj["metadata"].get("resourceVersion", "")
+        metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         include = request.query.get("includeObject", "")
-        value = table(resource, [obj], version=version, include=include)
+        value = table(resource, [obj], metadata=metadata, include=include)
     elif wanted.shape:
         value = partial(obj)
     return json_response(value, status=status, warnings=warnings)
 
 
 def list_response(
-    request: web.BaseRequest, resource: Resource, objects: Sequence[Object], version: str
+    request: web.BaseRequest, resource: Resource, objects: Sequence[Object], metadata: Object
 ) -> web.Response:
-    """Objects as a list. Raises ApiError 406."""
+    """Objects as a list, `metadata` being the list's. Raises ApiError 406."""
     wanted = accepted(request.headers.get("Accept", ""))
     if wanted.shape == "Table":
         include = request.query.get("includeObject", "")
-        return json_response(table(resource, objects, version=version, include=include))
+        return json_response(table(resource, objects, metadata=metadata, include=include))
     head = {
         "kind": f"{resource.kind}List",
         "apiVersion": resource.api_version,
-        "metadata": {"resourceVersion": version},
+        "metadata": metadata,
     }
     if wanted.shape:
         head |= {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}

@@ -24,19 +24,26 @@ class ApiError(LabError):
     """A request that is answered with a Status of kind Failure."""
 
     def __init__(
-        self, code: int, reason: str, message: str, *, details: Object | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Object | None = None,
+        metadata: Object | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.details = details
+        self.metadata = metadata or {}
 
     def body(self) -> Object:
         """The Status object."""
         status: Object = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": str(self),
         }
@@ -158,6 +165,31 @@ def not_acceptable(offered: Sequence[str]) -> ApiError:
 def expired(asked: int, oldest: int) -> ApiError:
     """410: the changes after that resourceVersion are no longer kept."""
     return ApiError(410, "Expired", f"too old resource version: {asked} ({oldest})")
+
+
+def list_expired() -> ApiError:
+    """410: a list at a version that is no longer kept."""
+    return ApiError(410, "Expired", "The resourceVersion for the provided list is too old.")
+
+
+def continue_expired(token: str) -> ApiError:
+    """410 for a next page whose version is no longer kept; `token` goes on with what there is."""
+    message = (
+        "The provided continue parameter is too old to display a consistent list result. You can "
+        "start a new list without the continue parameter, or use the continue token in this "
+        "response to retrieve the remainder of the results. Continuing with the provided token "
+        "results in an inconsistent list - objects that were created, modified, or deleted between "
+        "the time the first chunk was returned and now may show up in the list."
+    )
+    return ApiError(410, "Expired", message, metadata={"continue": token})
+
+
+def too_large_version(asked: int, current: int) -> ApiError:
+    """504: a version that does not exist yet."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
+    details = {"causes": [cause], "retryAfterSeconds": 1}
+    return ApiError(504, "Timeout", message, details=details)
 
 
 def required(field: str, detail: str = "") -> Cause:

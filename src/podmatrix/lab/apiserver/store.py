@@ -77,6 +77,21 @@ class Store:
             if not namespace or place[0] == namespace:
                 yield objects[place]
 
+    def list_at(self, key: str, namespace: str, version: int) -> Iterator[Object]:
+        """What `list` gave when the store was at a version. Raises ApiError 410 where that is lost.
+
+        Found by undoing what has changed since, so that no version has to be kept whole.
+        """
+        undone = {
+            (namespace_of(change.object), name_of(change.object)): change.previous
+            for change in reversed([*self.changes_after(key, version)])
+        }
+        objects = {**self._objects.get(key, {}), **undone}
+        for place in sorted(objects):
+            found = objects[place]
+            if found is not None and (not namespace or place[0] == namespace):
+                yield found
+
     def keys(self) -> Iterable[str]:
         """The resources that have, or had, objects."""
         return tuple(self._objects)

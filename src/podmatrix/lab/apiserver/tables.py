@@ -13,7 +13,7 @@ def table(
     resource: Resource,
     objects: Sequence[Object],
     *,
-    version: str,
+    metadata: Object,
     include: str,
     header: bool = True,
 ) -> Object:
@@ -26,7 +26,7 @@ def table(
     built: Object = {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
-        "metadata": {"resourceVersion": version},
+        "metadata": metadata,
         "columnDefinitions": _definitions(resource) if header else None,
         "rows": [_row(resource, one, at, include) for one in objects],
     }

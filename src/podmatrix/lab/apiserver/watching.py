@@ -9,6 +9,7 @@ from podmatrix.lab.apiserver.codec import Format, encode
 from podmatrix.lab.apiserver.objects import Object
 from podmatrix.lab.apiserver.resource import Resource
 from podmatrix.lab.apiserver.selectors import Predicate
+from podmatrix.lab.apiserver.status import ApiError
 from podmatrix.lab.apiserver.store import Change, ChangeType, Store
 from podmatrix.lab.apiserver.tables import partial, table
 
@@ -40,6 +41,7 @@ class Watch:
         self._pending: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._first_row = True
+        self._ended = False
         self._start()
         self._unsubscribe = store.subscribe(request.resource.key, self._on_change)
 
@@ -57,7 +59,7 @@ class Watch:
                 self._pending.clear()
                 yield chunk
             left = ends - loop.time()
-            if left <= 0:
+            if left <= 0 or self._ended:
                 break
             self._news.clear()
             try:
@@ -76,8 +78,12 @@ class Watch:
             if request.initial_events_end:
                 self._pending.append(self._bookmark(end=True))
             return
-        for change in self._store.changes_after(request.resource.key, request.since):
-            self._pending.extend(self._lines_of(change))
+        try:
+            for change in self._store.changes_after(request.resource.key, request.since):
+                self._pending.extend(self._lines_of(change))
+        except ApiError as exc:  # the stream has begun by then, as it has on a real server
+            self._pending.append(encode({"type": "ERROR", "object": exc.body()}) + b"\n")
+            self._ended = True
 
     def _on_change(self, change: Change) -> None:
         self._pending.extend(self._lines_of(change))
@@ -102,11 +108,15 @@ class Watch:
     def _shaped(self, obj: Object, change: Change | None) -> bytes:
         request = self._request
         if request.format.shape == "Table":
-            version, header = obj["metadata"]["resourceVersion"], self._first_row
-            self._first_row = False
+            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+            header, self._first_row = self._first_row, False
             return encode(
                 table(
-                    request.resource, [obj], version=version, include=request.include, header=header
+                    request.resource,
+                    [obj],
+                    metadata=metadata,
+                    include=request.include,
+                    header=header,
                 )
             )
         if request.format.shape:
