@@ -121,12 +121,19 @@ def test_without_a_host_path_the_nodes_files_are_not_there(
 def test_the_hosts_disk_cannot_be_written(
     shared_lab: RunningLab, tmp_path: Path, context: dict[str, object]
 ) -> None:
-    name = f"writer-{len(context)}"
-    mark = f"podmatrix-{uuid.uuid4()}"
-    shared_lab.deploy(tmp_path, name, container=capabilities(**context))
+    name, mark = f"writer-{len(context)}", f"podmatrix-{uuid.uuid4()}"
+    mount = {"name": "node", "mountPath": "/node"}
+    shared_lab.deploy(
+        tmp_path,
+        name,
+        container={**capabilities(**context), "volumeMounts": [mount]},
+        volumes=[{"name": "node", "hostPath": {"path": "/"}}],
+    )
     for directory in ("/usr", "/etc", os.path.dirname(os.path.realpath(__file__))):
-        command = f"mount -o remount,rw,bind {directory}; touch {directory}/{mark}"
-        refused = shared_lab.execute(name, "sh", "-c", command)
+        own = f"mount -o remount,rw {directory}; touch {directory}/{mark}"
+        through_the_node = own.replace(f"{directory}", f"/node{directory}")
+        shared_lab.execute(name, "sh", "-c", own)
+        refused = shared_lab.execute(name, "sh", "-c", through_the_node)
         written = Path(directory, mark)
         leaked = written.exists()
         written.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ Runs in the sandbox as a child of process 1. Imports what is heavy.
 
 import asyncio
 import json
-import os
 import socket
 import ssl
 import sys
@@ -22,6 +21,7 @@ from podmatrix.lab.dataplane.kernel import probe_kernel
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 from podmatrix.lab.dataplane.plan import NetworkPlan, plan_networks
 from podmatrix.lab.dataplane.underlay import set_up_underlay
+from podmatrix.lab.image_layers import prepare_images
 from podmatrix.lab.network_check import NetworkCheck
 from podmatrix.lab.node import Node, start_node
 from podmatrix.lab.spawn import Spawner
@@ -43,10 +43,10 @@ async def _run(topology: Topology, listen_fd: int, status: Status, to_init: sock
     kernel = await asyncio.to_thread(probe_kernel, topology.calico)
     plan = plan_networks(topology, kernel)
     status.progress(f"underlay and {len(plan.nodes)} nodes, Calico over {plan.encapsulation}")
+    images = await asyncio.to_thread(prepare_images)
     networks = await _start_nodes(plan, spawner)
-    image = image_root()
     runtimes = {
-        node.name: NamespaceRuntime(node, network, spawner, image) for node, network in networks
+        node.name: NamespaceRuntime(node, network, spawner, images) for node, network in networks
     }
     status.progress("the API")
     await serve(
@@ -87,15 +87,6 @@ def _cluster_spec(plan: NetworkPlan, networks: Sequence[NodeNetwork]) -> Cluster
         ],
         objects=cluster_objects(plan),
     )
-
-
-def image_root() -> dict[str, str]:
-    """The directories of the root file system; where one is a symbolic link, its target."""
-    return {
-        entry.name: os.readlink(entry.path) if entry.is_symlink() else ""
-        for entry in os.scandir("/")
-        if entry.is_dir()
-    }
 
 
 def server_context(credentials: dict[str, str]) -> ssl.SSLContext:

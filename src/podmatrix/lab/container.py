@@ -2,12 +2,14 @@
 
 A pod sandbox is a network namespace that CNI plugged in; a container is a process in it with
 mount, PID, UTS and IPC namespaces of its own. The command is process 1 of its PID namespace, so its
-end ends everything in the container. The image is the lab's own root (`container_root.py`).
+end ends everything in the container. What it finds there is made by `container_root.py`.
 """
 
 import asyncio
+import json
 import logging
 import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,20 +17,28 @@ from pathlib import Path
 from typing import TypeVar
 
 from podmatrix.errors import LabError
+from podmatrix.lab import enter, volumes
 from podmatrix.lab.cni import multus
 from podmatrix.lab.cni.multus import CniResult, SandboxRef
 from podmatrix.lab.container_root import container_steps
 from podmatrix.lab.dataplane.node_network import NodeNetwork
+from podmatrix.lab.image import Image, Images
 from podmatrix.lab.init import SpawnSpec
 from podmatrix.lab.netns import DIRECTORY, NetNS, create
 from podmatrix.lab.node import Node
-from podmatrix.lab.privileges import privileges_argv
+from podmatrix.lab.privileges import (
+    Privileges,
+    mapped_ids,
+    privileges_of,
+    setpriv_argv,
+)
 from podmatrix.lab.runtime import (
     ContainerConfig,
     NadLookup,
     PodSandboxConfig,
     PodSandboxStatus,
     SpawnCommand,
+    Volume,
 )
 from podmatrix.lab.spawn import Process, Spawner
 
@@ -37,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 PING_GROUPS = "net.ipv4.ping_group_range"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-FOR_EVER = ("sleep", "infinity")
+ENTER = Path(enter.__file__)
 KILL_TIMEOUT_S = 5.0
 """How long a killed container may take before its addresses are given back all the same."""
 
@@ -73,16 +83,26 @@ class _Sandbox:
 class NamespaceRuntime:
     """Carries out what one node's kubelet decides (`runtime.ContainerRuntime`)."""
 
-    def __init__(
-        self, node: Node, network: NodeNetwork, spawner: Spawner, image: Mapping[str, str]
-    ) -> None:
+    def __init__(self, node: Node, network: NodeNetwork, spawner: Spawner, images: Images) -> None:
         self.node_name = node.name
         self._node = node
         self._network = network
         self._spawner = spawner
-        self._image = image
+        self._images = images
         self._mapped_ids = mapped_ids()
         self._sandboxes: dict[str, _Sandbox] = {}
+
+    def set_up_volume(self, uid: str, volume: Volume) -> str:
+        """Make a volume of a pod; returns its directory on the node. Raises LabError."""
+        return volumes.set_up_volume(self._node.root, uid, volume, mapped=self._mapped_ids)
+
+    def check_host_path(self, path: str, kind: str) -> None:
+        """Check, or make, a hostPath of a type. Raises LabError."""
+        volumes.check_host_path(self._node.root, path, kind)
+
+    def remove_volumes(self, uid: str) -> None:
+        """Remove the volumes of a pod that has ended."""
+        volumes.remove_volumes(self._node.root, uid)
 
     async def run_pod_sandbox(self, config: PodSandboxConfig, nads: NadLookup) -> PodSandboxStatus:
         """Namespaces, then CNI ADD. Raises NetworkPluginError, LabError; leaves nothing then."""
@@ -154,14 +174,16 @@ class NamespaceRuntime:
         return container
 
     def _spawn_spec(self, sandbox: _Sandbox, config: ContainerConfig) -> SpawnSpec:
-        hostname = self._hostname(sandbox.config)
-        argv = config.argv or FOR_EVER
+        hostname, image = self._hostname(sandbox.config), self._image(config)
+        argv = config.argv or image.command
         env = self._environment(sandbox.config, config)
         steps = container_steps(
-            image=self._image,
+            image=image,
             etc=_etc(hostname, sandbox, self._node),
             mounts=config.mounts,
+            working_dir=config.working_dir,
             privileged=config.privileged,
+            read_only=config.read_only_root,
         )
         return SpawnSpec(
             join={
@@ -171,10 +193,11 @@ class NamespaceRuntime:
             make=["mnt", "uts", "ipc", "pid"],
             hostname=hostname,
             steps=[*steps, ["executable", argv[0], env["PATH"]]],
-            argv=[*privileges_argv(config, mapped_ids=self._mapped_ids), *argv],
+            argv=list(argv),
             env=env,
             cwd=config.working_dir,
             log=config.log_path,
+            privileges=self._privileges(config).data(),
         )
 
     def exec_command(self, uid: str, container: str, argv: tuple[str, ...]) -> SpawnCommand:
@@ -183,35 +206,42 @@ class NamespaceRuntime:
         target = sandbox.containers.get(container) if sandbox else None
         if sandbox is None or target is None or not target.process.running:
             raise LabError(f'container not found ("{container}")')  # kubelet's words
-        config = target.config
-        there = ("-m", "-u", "-i", "-n", "-p")
         return SpawnCommand(
-            argv=(
-                *("nsenter", "-t", str(target.process.pid), *there, "--"),
-                *privileges_argv(config, mapped_ids=self._mapped_ids),
-                *_in_directory(config.working_dir),
-                *argv,
-            ),
-            env=self._environment(sandbox.config, config),
+            argv=(*self._enter_argv(target), *argv),
+            env=self._environment(sandbox.config, target.config),
         )
+
+    def _enter_argv(self, target: NamespaceContainer) -> tuple[str, ...]:
+        config, pid = target.config, str(target.process.pid)
+        privileges = self._privileges(config)
+        if not self._image(config).complete:
+            how = {"privileges": privileges.data(), "cwd": config.working_dir}
+            return (sys.executable, "-I", "-S", str(ENTER), pid, json.dumps(how))
+        return (
+            *("nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "--"),
+            *setpriv_argv(privileges),
+            *_in_directory(config.working_dir),
+        )
+
+    def _image(self, config: ContainerConfig) -> Image:
+        image = self._images.of(config.image)
+        if image.defect:
+            raise LabError(f"image {config.image}: {image.defect}")
+        return image
+
+    def _privileges(self, config: ContainerConfig) -> Privileges:
+        return privileges_of(config, self._image(config), mapped=self._mapped_ids)
 
     def _hostname(self, config: PodSandboxConfig) -> str:
         return self.node_name if config.host_network else config.hostname or config.name
 
     def _environment(self, pod: PodSandboxConfig, config: ContainerConfig) -> dict[str, str]:
-        home = "/" if config.run_as_user else "/root"
         return {
             "PATH": SEARCH_PATH,
             "HOSTNAME": self._hostname(pod),
-            "HOME": home,
+            "HOME": self._image(config).user(config.run_as_user or 0).home,
             **config.env,
         }
-
-
-def mapped_ids(gid_map: Path = Path("/proc/self/gid_map")) -> int:
-    """How many group ids there are, from 0 on: as many as user ids."""
-    ranges = [line.split() for line in gid_map.read_text().splitlines()]
-    return max(int(first) + int(count) for first, _, count in ranges)
 
 
 def pod_sysctls(sysctls: Mapping[str, str], *, mapped_ids: int) -> dict[str, str]:

@@ -12,31 +12,23 @@ signal where one ended it.
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
-from podmatrix.lab.rootfs import IMAGE, shadow
+from podmatrix.lab.enter import reduce_to
+from podmatrix.lab.steps import Step, take
 from podmatrix.lab.syscalls import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUTS,
-    MS_BIND,
-    enter_root,
-    mount,
-    set_read_only,
     sethostname,
     setns,
     unshare,
 )
-
-Step = list[Any]
-"""One of `[verb, *arguments]`; the verbs are in _STEPS."""
 
 NAMESPACES = {
     "mnt": CLONE_NEWNS,
@@ -51,7 +43,8 @@ class SpawnSpec(TypedDict):
     """A process to start. Paths are those of process 1, of steps and argv those of the new one.
 
     `join`: namespace kind -> path; `make`: kinds; `log`: file that stdout and stderr are appended
-    to, /dev/null where empty.
+    to, /dev/null where empty; `privileges`: what it is reduced to (`privileges.Privileges`), None
+    where it keeps everything.
     """
 
     join: dict[str, str]
@@ -62,68 +55,7 @@ class SpawnSpec(TypedDict):
     env: dict[str, str]
     cwd: str
     log: str
-
-
-def _make_directory(path: str, mode: int = 0o755) -> None:
-    os.makedirs(path, exist_ok=True)
-    os.chmod(path, mode)
-
-
-def _write(path: str, text: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text)
-
-
-def _make_target(source: str, root: str, path: str) -> None:
-    """Something to mount `source` on at `path` below `root`.
-
-    A source that is missing is made, as containerd does. Where the image cannot take a new name
-    its directory is shadowed.
-    """
-    if not os.path.exists(source):
-        os.makedirs(source)
-    target = Path(f"{root}{path}")
-    if target.exists():
-        return
-    there = next(parent for parent in target.parents if parent.exists())
-    inside = f"{IMAGE}/below/{there.relative_to(root)}"
-    if os.statvfs(there).f_flag & os.ST_RDONLY:
-        shadow(there, Path(f"{root}{inside}"), inside)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.isdir(source):
-        target.mkdir()
-    else:
-        target.touch()
-
-
-def _read_only(path: str, recursive: bool = False) -> None:
-    set_read_only(path, recursive=recursive)
-
-
-def _protect(path: str) -> None:
-    """Make a part of a mount read-only, where the kernel has it."""
-    if os.path.exists(path):
-        mount(path, path, flags=MS_BIND)
-        set_read_only(path)
-
-
-def _require_executable(name: str, search_path: str) -> None:
-    if shutil.which(name, path=search_path) is None:
-        where = "no such file or directory" if "/" in name else "executable file not found in $PATH"
-        raise FileNotFoundError(f'exec: "{name}": {where}')  # runc's words
-
-
-_STEPS: dict[str, Callable[..., None]] = {
-    "mkdir": _make_directory,
-    "write": _write,
-    "target": _make_target,
-    "symlink": os.symlink,
-    "mount": mount,
-    "read-only": _read_only,
-    "protect": _protect,
-    "root": enter_root,
-    "executable": _require_executable,
-}
+    privileges: dict[str, Any] | None
 
 
 def run_init(server: Callable[[socket.socket], int], *, server_fds: Sequence[int] = ()) -> int:
@@ -242,8 +174,7 @@ def _become(spec: SpawnSpec, report: int) -> NoReturn:
         output = os.open(spec["log"] or "/dev/null", flags, 0o640)
         _enter(spec)
         for step in spec["steps"]:
-            verb, *arguments = step
-            _STEPS[verb](*arguments)
+            take(step)
         os.chdir(spec["cwd"])
         for fd, target in ((stdin, 0), (output, 1), (output, 2)):
             os.dup2(fd, target)
@@ -252,6 +183,8 @@ def _become(spec: SpawnSpec, report: int) -> NoReturn:
             signal.SIGXFSZ,
         ):  # Python ignores them; exec would keep that
             signal.signal(ignored, signal.SIG_DFL)
+        if spec["privileges"] is not None:
+            reduce_to(spec["privileges"])
         os.execvpe(spec["argv"][0], spec["argv"], spec["env"])
     except OSError as exc:
         named = f": {exc.filename}" if exc.filename else ""

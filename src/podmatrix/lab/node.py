@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podmatrix.errors import LabError, SandboxError
-from podmatrix.lab.container_root import STAGE
-from podmatrix.lab.init import SpawnSpec, Step
+from podmatrix.lab.container_root import LAYERS, STAGE
+from podmatrix.lab.image import BUSYBOX
+from podmatrix.lab.init import SpawnSpec
 from podmatrix.lab.netns import NetNS
 from podmatrix.lab.rootfs import IMAGE
 from podmatrix.lab.spawn import Spawner
+from podmatrix.lab.steps import Step
 from podmatrix.lab.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -30,12 +32,15 @@ _TMPFS = MS_NOSUID | MS_NODEV
 _ASIDE = "/tmp"
 """Free while a node is put together."""
 
+_IMAGE_PARTS = ("etc", BUSYBOX)
+
 _DIRECTORIES = (
     "/etc/cni/net.d",
     "/run/flannel",
     "/run/lock",
     "/run/netns",
     STAGE,
+    LAYERS,
     "/var/lib/calico",
     "/var/lib/cni/networks",
     "/var/log/pods",
@@ -80,6 +85,7 @@ async def start_node(spawner: Spawner, name: str, netns: NetNS, hosts: Mapping[s
         env=dict(os.environ),
         cwd="/",
         log="",
+        privileges=None,
     )
     try:
         holder = await spawner.spawn(spec)
@@ -88,15 +94,20 @@ async def start_node(spawner: Spawner, name: str, netns: NetNS, hosts: Mapping[s
     return Node(name=name, address=hosts[name], netns=netns, holder=holder.pid)
 
 
+def _bind(source: str, target: str) -> Step:
+    return ["mount", source, target, "", MS_BIND | MS_REC]
+
+
 def _steps(name: str, hosts: Mapping[str, str]) -> list[Step]:
     lines = [f"{address}\t{host}" for host, address in sorted(hosts.items())]
     files = {"hostname": f"{name}\n", "hosts": "\n".join(("127.0.0.1\tlocalhost", *lines, ""))}
     steps: list[Step] = [
         ["mount", "none", "/", "", MS_REC | MS_PRIVATE],
-        ["mount", f"{IMAGE}/etc", _ASIDE, "", MS_BIND | MS_REC],
+        *(["mkdir", f"{_ASIDE}/{name}"] for name in _IMAGE_PARTS),
+        *(_bind(f"{IMAGE}/{name}", f"{_ASIDE}/{name}") for name in _IMAGE_PARTS),
         ["mount", "tmpfs", "/run", "tmpfs", _TMPFS, "mode=0755"],
-        ["mkdir", f"{IMAGE}/etc"],
-        ["mount", _ASIDE, f"{IMAGE}/etc", "", MS_BIND | MS_REC],
+        *(["mkdir", f"{IMAGE}/{name}"] for name in _IMAGE_PARTS),
+        *(_bind(f"{_ASIDE}/{name}", f"{IMAGE}/{name}") for name in _IMAGE_PARTS),
         ["mount", "tmpfs", "/var", "tmpfs", _TMPFS, "mode=0755"],
         ["mount", "tmpfs", "/tmp", "tmpfs", _TMPFS, "mode=1777"],
         ["mount", "tmpfs", "/etc/cni", "tmpfs", _TMPFS, "mode=0755"],

@@ -59,19 +59,46 @@ class PodSandboxStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeFile:
+    """A file that a kubelet writes into a volume."""
+
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A volume in the pod's own directory on the node, as its plugin makes it.
+
+    `plugin` is `empty-dir`, `configmap`, `downward-api` or `projected`; `mode` and `group` are
+    those of the directory, `group` None for root's.
+    """
+
+    name: str
+    plugin: str
+    files: Mapping[str, VolumeFile] = field(default_factory=dict)
+    mode: int = 0o777
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A hostPath (of the node) or emptyDir (host_path None) in a container."""
+    """A directory or file of the node in a container."""
 
     mount_path: str
-    host_path: str | None
+    host_path: str
     read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerConfig:
-    """What StartContainer needs to know. `argv` is command plus args; empty: sleep for ever."""
+    """What StartContainer needs to know.
+
+    `argv` is command plus args; empty: the image's own. `supplemental_groups` include fsGroup.
+    """
 
     name: str
+    image: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     working_dir: str = "/"
@@ -79,6 +106,10 @@ class ContainerConfig:
     add_capabilities: tuple[str, ...] = ()
     drop_capabilities: tuple[str, ...] = ()
     run_as_user: int | None = None
+    run_as_group: int | None = None
+    supplemental_groups: tuple[int, ...] = ()
+    no_new_privileges: bool = False
+    read_only_root: bool = False
     mounts: tuple[Mount, ...] = ()
     log_path: str = ""
 
@@ -109,6 +140,18 @@ class ContainerRuntime(Protocol):
     """What one node's kubelet drives."""
 
     node_name: str
+
+    def set_up_volume(self, uid: str, volume: Volume) -> str:
+        """Make a volume of a pod, unless it is there; returns its directory on the node."""
+        ...
+
+    def check_host_path(self, path: str, kind: str) -> None:
+        """Check, or make, a hostPath of a type. Raises LabError with a kubelet's words."""
+        ...
+
+    def remove_volumes(self, uid: str) -> None:
+        """Remove the volumes of a pod that has ended."""
+        ...
 
     async def run_pod_sandbox(self, config: PodSandboxConfig, nads: NadLookup) -> PodSandboxStatus:
         """Namespaces, then CNI ADD. Raises NetworkPluginError; leaves nothing behind then."""

@@ -5,6 +5,7 @@ raises OSError with errno, its own name and what it was called for.
 """
 
 import ctypes
+import errno
 import os
 import platform
 
@@ -26,6 +27,8 @@ MS_PRIVATE = 1 << 18
 
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
 
 _MOUNT_ATTR_RDONLY = 0x1
 _AT_FDCWD = -100
@@ -133,3 +136,17 @@ def die_with_parent(signal: int) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0),
         "prctl(PR_SET_PDEATHSIG)",
     )
+
+
+def drop_bounding_capability(number: int) -> None:
+    """Take a capability from the bounding set; one that this kernel does not know is none."""
+    try:
+        _check(_libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0), "prctl(CAPBSET_DROP)")
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+
+
+def set_no_new_privileges() -> None:
+    """execve(2) gives the calling process nothing more from now on."""
+    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0), "prctl(NO_NEW_PRIVS)")

@@ -21,6 +21,7 @@ from podmatrix.lab.runtime import (
     PodSandboxConfig,
     PodSandboxStatus,
     SpawnCommand,
+    Volume,
 )
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
@@ -59,6 +60,16 @@ class LocalRuntime:
     def __init__(self, node_name: str) -> None:
         self.node_name = node_name
         self.sandboxes: dict[str, LocalSandbox] = {}
+
+    def set_up_volume(self, uid: str, volume: Volume) -> str:
+        """Nothing is mounted here."""
+        return f"/nowhere/{uid}/{volume.name}"
+
+    def check_host_path(self, path: str, kind: str) -> None:
+        """Everything is there."""
+
+    def remove_volumes(self, uid: str) -> None:
+        """Nothing was made."""
 
     async def run_pod_sandbox(self, config: PodSandboxConfig, nads: NadLookup) -> PodSandboxStatus:
         """An address; Multus' error where an annotation names a NAD that does not exist."""

@@ -32,10 +32,6 @@ class ContainerConfigError(LabError):
     """A container cannot be made of what its pod says (CreateContainerConfigError)."""
 
 
-class VolumeError(LabError):
-    """A volume of a pod cannot be mounted (FailedMount)."""
-
-
 def sysctls_of(pod: Object) -> dict[str, str]:
     """The sysctls a pod asks for."""
     asked = (pod["spec"].get("securityContext") or {}).get("sysctls") or []
@@ -63,34 +59,76 @@ def sandbox_config(pod: Object, node_name: str) -> PodSandboxConfig:
 
 
 def container_config(
-    store: Store, pod: Object, container: Object, *, node_name: str, log_path: str
+    store: Store,
+    pod: Object,
+    container: Object,
+    *,
+    node_name: str,
+    log_path: str,
+    volumes: Mapping[str, str],
 ) -> ContainerConfig:
-    """What StartContainer needs. Raises ContainerConfigError and VolumeError."""
+    """What StartContainer needs; `volumes` maps names to places on the node.
+
+    Raises ContainerConfigError.
+    """
     env = environment(store, pod, container, node_name=node_name)
     security = container.get("securityContext") or {}
+    of_pod = pod["spec"].get("securityContext") or {}
     capabilities = security.get("capabilities") or {}
     command = [*(container.get("command") or []), *(container.get("args") or [])]
     return ContainerConfig(
         name=container["name"],
+        image=container["image"],
         argv=tuple(expanded(one, env) for one in command),
         env=env,
         working_dir=container.get("workingDir") or "/",
         privileged=bool(security.get("privileged")),
         add_capabilities=tuple(capabilities.get("add") or ()),
         drop_capabilities=tuple(capabilities.get("drop") or ()),
-        run_as_user=_run_as_user(pod, security),
-        mounts=mounts(pod, container),
+        run_as_user=_run_as_user(pod, container, security),
+        run_as_group=security.get("runAsGroup", of_pod.get("runAsGroup")),
+        supplemental_groups=_supplemental_groups(of_pod),
+        no_new_privileges=security.get("allowPrivilegeEscalation") is False,
+        read_only_root=bool(security.get("readOnlyRootFilesystem")),
+        mounts=mounts(container, volumes, env),
         log_path=log_path,
     )
 
 
-def _run_as_user(pod: Object, security: Object) -> int | None:
+def _run_as_user(pod: Object, container: Object, security: Object) -> int | None:
+    """The user; verifyRunAsNonRoot of kubernetes/pkg/kubelet/kuberuntime/security_context.go."""
     of_pod = pod["spec"].get("securityContext") or {}
     user: int | None = security.get("runAsUser", of_pod.get("runAsUser"))
     if security.get("runAsNonRoot", of_pod.get("runAsNonRoot")) and not user:
-        why = "image will run as root" if user is None else "container's runAsUser breaks it"
-        raise ContainerConfigError(f"container has runAsNonRoot and {why}")
+        where = f'(pod: "{name_of(pod)}_{namespace_of(pod)}({uid_of(pod)})", container: '
+        why = "container's runAsUser breaks non-root policy"
+        if user is None:
+            why = "container has runAsNonRoot and image will run as root"
+        raise ContainerConfigError(f"{why} {where}{container['name']})")
     return user
+
+
+def _supplemental_groups(of_pod: Object) -> tuple[int, ...]:
+    group = of_pod.get("fsGroup")
+    return (*(() if group is None else (group,)), *(of_pod.get("supplementalGroups") or ()))
+
+
+def mounts(
+    container: Object, volumes: Mapping[str, str], env: Mapping[str, str]
+) -> tuple[Mount, ...]:
+    """The mounts of a container, those that contain others first."""
+    found = []
+    for mount in container.get("volumeMounts") or []:
+        below = mount.get("subPath") or expanded(mount.get("subPathExpr") or "", env)
+        place = volumes[mount["name"]]
+        found.append(
+            Mount(
+                mount_path=mount["mountPath"],
+                host_path=f"{place}/{below}" if below else place,
+                read_only=bool(mount.get("readOnly")),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: one.mount_path))
 
 
 def environment(store: Store, pod: Object, container: Object, *, node_name: str) -> dict[str, str]:
@@ -99,7 +137,7 @@ def environment(store: Store, pod: Object, container: Object, *, node_name: str)
     for number, source in enumerate(container.get("envFrom") or []):
         if "configMapRef" not in source:
             raise ContainerConfigError(f"envFrom[{number}]: the lab knows configMapRef only")
-        data = _config_map(store, pod, source["configMapRef"])
+        data = config_map(store, pod, source["configMapRef"])
         env |= {source.get("prefix", "") + key: value for key, value in data.items()}
     for variable in container.get("env") or []:
         if "valueFrom" in variable:
@@ -111,19 +149,8 @@ def environment(store: Store, pod: Object, container: Object, *, node_name: str)
     return env
 
 
-def _value_from(store: Store, pod: Object, source: Object, node_name: str) -> str | None:
-    if "configMapKeyRef" in source:
-        reference = source["configMapKeyRef"]
-        data, key = _config_map(store, pod, reference), reference["key"]
-        if key not in data and not reference.get("optional"):
-            where = f"{namespace_of(pod)}/{reference['name']}"
-            raise ContainerConfigError(f"couldn't find key {key} in ConfigMap {where}")
-        return data.get(key)
-    if "fieldRef" not in source:
-        raise ContainerConfigError(
-            f"{next(iter(source), 'valueFrom')}: the lab fills in fieldRef and configMapKeyRef only"
-        )
-    path = source["fieldRef"]["fieldPath"]
+def value_from_field(pod: Object, path: str, node_name: str) -> str:
+    """What a fieldRef stands for. Raises ContainerConfigError."""
     if match := re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path):
         return str((pod["metadata"].get(match[1]) or {}).get(match[2], ""))
     known: dict[str, Any] = {
@@ -141,7 +168,22 @@ def _value_from(store: Store, pod: Object, source: Object, node_name: str) -> st
     return str(known[path])
 
 
-def _config_map(store: Store, pod: Object, reference: Object) -> Mapping[str, str]:
+def _value_from(store: Store, pod: Object, source: Object, node_name: str) -> str | None:
+    if "configMapKeyRef" in source:
+        reference = source["configMapKeyRef"]
+        data, key = config_map(store, pod, reference), reference["key"]
+        if key not in data and not reference.get("optional"):
+            where = f"{namespace_of(pod)}/{reference['name']}"
+            raise ContainerConfigError(f"couldn't find key {key} in ConfigMap {where}")
+        return data.get(key)
+    if "fieldRef" not in source:
+        raise ContainerConfigError(
+            f"{next(iter(source), 'valueFrom')}: the lab fills in fieldRef and configMapKeyRef only"
+        )
+    return value_from_field(pod, source["fieldRef"]["fieldPath"], node_name)
+
+
+def config_map(store: Store, pod: Object, reference: Object) -> Mapping[str, str]:
     found = store.get("configmaps", namespace_of(pod), reference["name"])
     if found is None:
         if reference.get("optional"):
@@ -159,29 +201,3 @@ def expanded(text: str, env: Mapping[str, str]) -> str:
         return env.get(match[1], match[0])
 
     return re.sub(r"\$\$|\$\(([-._a-zA-Z0-9]+)\)", replacement, text)
-
-
-def mounts(pod: Object, container: Object) -> tuple[Mount, ...]:
-    """The mounts of a container. Raises VolumeError for volumes that the lab has not."""
-    volumes = {one["name"]: one for one in pod["spec"].get("volumes") or []}
-    found = []
-    for mount in container.get("volumeMounts") or []:
-        volume = volumes[mount["name"]]
-        if "hostPath" in volume:
-            host_path = volume["hostPath"]["path"]
-        elif "emptyDir" in volume or set(volume) == {"name"}:
-            host_path = None
-        else:
-            kind = next(key for key in volume if key != "name")
-            raise VolumeError(
-                f'MountVolume.SetUp failed for volume "{mount["name"]}" : the lab mounts hostPath '
-                f"and emptyDir volumes only, not {kind}"
-            )
-        found.append(
-            Mount(
-                mount_path=mount["mountPath"],
-                host_path=host_path,
-                read_only=bool(mount.get("readOnly")),
-            )
-        )
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ class PodOfContainer(Protocol):
     """What a container has to know of its pod's worker."""
 
     uid: str
+    volumes: Mapping[str, str]
 
     @property
     def pod(self) -> Object:
@@ -139,6 +141,7 @@ class ContainerLoop:
             self._spec,
             node_name=self._context.node_name,
             log_path=str(log_path),
+            volumes=self._worker.volumes,
         )
         log_path.parent.mkdir(parents=True, exist_ok=True)
         image = self._spec["image"]

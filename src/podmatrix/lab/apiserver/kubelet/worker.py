@@ -3,13 +3,15 @@
 import asyncio
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
-from podmatrix.lab.apiserver.kubelet.config import VolumeError, forbidden_sysctl, mounts
+from podmatrix.lab.apiserver.kubelet.config import forbidden_sysctl
 from podmatrix.lab.apiserver.kubelet.container_loop import ContainerLoop
 from podmatrix.lab.apiserver.kubelet.context import NodeContext
 from podmatrix.lab.apiserver.kubelet.log_files import log_file, pod_log_dir
 from podmatrix.lab.apiserver.kubelet.pod_status import ContainerState, PodReport, pod_status
+from podmatrix.lab.apiserver.kubelet.pod_volumes import PodVolumes, VolumeError
 from podmatrix.lab.apiserver.kubelet.sandbox import run_sandbox, stop_sandbox
 from podmatrix.lab.apiserver.objects import (
     Object,
@@ -33,6 +35,7 @@ class PodWorker:
         self._context = context
         self._first = pod
         self._namespace, self._name, self.uid = namespace_of(pod), name_of(pod), uid_of(pod)
+        self.volumes: Mapping[str, str] = {}
         self._ips: tuple[str, ...] = ()
         self._sandbox_ready = False
         self._start_time = timestamp()
@@ -95,6 +98,7 @@ class PodWorker:
             await self._run()
         finally:
             await stop_sandbox(self._context, self.pod)
+            self._context.runtime.remove_volumes(self.uid)
             self._sandbox_ready = False
             if self.stopping:
                 self._finish()
@@ -117,8 +121,8 @@ class PodWorker:
     async def _volumes_ready(self) -> bool:
         while not self.stopping:
             try:
-                for container in self._first["spec"]["containers"]:
-                    mounts(self._first, container)
+                volumes = PodVolumes(self._context.store, self._context.runtime)
+                self.volumes = volumes.set_up(self.pod)
             except VolumeError as exc:
                 self._context.events.record(self.pod, WARNING, "FailedMount", str(exc))
                 await self.pause(SANDBOX_RETRY_S)
