@@ -14,18 +14,6 @@ NadLookup = Callable[[str, str], Mapping[str, Any] | None]
 """(namespace, name) -> the NetworkAttachmentDefinition object, or None where there is none."""
 
 
-class NetworkPluginError(LabError):
-    """CNI ADD failed. The message is the plugin's own words, as a kubelet event quotes them.
-
-    `reason` and `event` are set where Multus posts a Warning event of its own (`NoNetworkFound`).
-    """
-
-    def __init__(self, message: str, *, reason: str = "", event: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.event = event
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSandboxConfig:
     """What RunPodSandbox needs to know of a pod."""
@@ -46,6 +34,27 @@ class AddedInterface:
     ifname: str
     cidrs: tuple[str, ...]
     network: str
+
+
+class NetworkPluginError(LabError):
+    """CNI ADD failed. The message is the plugin's own words, as a kubelet event quotes them.
+
+    `reason` and `event` are set where Multus posts a Warning event of its own (`NoNetworkFound`);
+    `added` are the interfaces it had told of before one failed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        event: str = "",
+        added: tuple[AddedInterface, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.event = event
+        self.added = added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

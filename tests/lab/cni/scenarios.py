@@ -47,7 +47,7 @@ def refusals() -> dict[str, Any]:
     """Pods that cannot be plugged in, and what is left of them."""
     scene = Scene()
     scene.nads |= {
-        ("default", "macvlan"): '{"cniVersion":"0.3.1","type":"macvlan","master":"ens33"}',
+        ("default", "sriov"): '{"cniVersion":"0.3.1","type":"sriov"}',
         ("default", "not-json"): "{",
         ("default", "nothing"): "{}",
     }
@@ -58,7 +58,7 @@ def refusals() -> dict[str, Any]:
             "missing-default": {DEFAULT: "absent"},
             "two-defaults": {DEFAULT: "default/flannel-conf,default/flannel-second"},
             "syntax": {NETWORKS: "Flannel_Conf"},
-            "no-plugin": {NETWORKS: "default/flannel-second,default/macvlan"},
+            "no-plugin": {NETWORKS: "default/flannel-second,default/sriov"},
             "not-json": {NETWORKS: "default/not-json"},
             "nothing": {NETWORKS: "default/nothing"},
             "same-name": {NETWORKS: "default/flannel-second@eth0"},

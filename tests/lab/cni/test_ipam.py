@@ -9,7 +9,10 @@ from podmatrix.lab.cni import ipam_host_local
 from podmatrix.lab.cni.ipam_calico import Block, Exhausted
 from podmatrix.lab.cni.spec import CniArgs, PluginError
 
-IPAM = {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/29"}]]}
+CONFIG = {
+    "name": "cbr0",
+    "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/29"}]]},
+}
 
 
 def pod(name: str, *ips: str) -> CniArgs:
@@ -25,7 +28,7 @@ def pod(name: str, *ips: str) -> CniArgs:
 
 
 def add(files: Path, name: str, *ips: str) -> str:
-    (ip,) = ipam_host_local.add(files, "cbr0", IPAM, pod(name, *ips)).ips
+    (ip,) = ipam_host_local.add(files, CONFIG, pod(name, *ips)).ips
     return str(ip.address.ip)
 
 
@@ -35,7 +38,7 @@ def test_first_address_is_the_gateways(tmp_path: Path) -> None:
 
 def test_addresses_go_round(tmp_path: Path) -> None:
     assert add(tmp_path, "a") == "10.244.0.2"
-    ipam_host_local.delete(tmp_path, "cbr0", IPAM, pod("a"))
+    ipam_host_local.delete(tmp_path, CONFIG, pod("a"))
     assert [add(tmp_path, name) for name in "bcdef"][-1] == "10.244.0.2"
 
 

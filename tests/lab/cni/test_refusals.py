@@ -21,7 +21,6 @@ NOT_FOUND = (
     "cannot find a network-attachment-definition (absent) in namespace ({}): "
     'network-attachment-definitions.k8s.cni.cncf.io "absent" not found'
 )
-FLANNEL = 'plugin type="flannel" name="flannel-conf" failed (add): '
 FULL = "no IP addresses available in range set: 10.244.0.1-10.244.0.254"
 MESSAGES = {
     "missing": LOADING + SELECTED + "getKubernetesDelegate: " + NOT_FOUND.format("net"),
@@ -50,9 +49,8 @@ MESSAGES = {
         "'type' or 'plugin' field"
     ),
     "no-plugin": (
-        ADDING.format("{0}", "macvlan")
-        + 'plugin type="macvlan" name="macvlan" failed (add): '
-        + 'failed to find plugin "macvlan" in path [/opt/cni/bin /opt/cni/bin]'
+        ADDING.format("{0}", "sriov")
+        + 'failed to find plugin "sriov" in path [/opt/cni/bin /opt/cni/bin]'
     ),
     "same-name": (
         ADDING.format("{0}", "flannel-conf")
@@ -61,12 +59,10 @@ MESSAGES = {
     ),
     "other-node": (
         ADDING.format("{0}", "flannel-conf")
-        + FLANNEL
         + "failed to delegate add: failed to allocate all requested IPs: 10.244.1.9"
     ),
     "no-subnet-file": (
         ADDING.format("{0}", "flannel-conf")
-        + FLANNEL
         + "failed to load flannel 'subnet.env' file: open /run/flannel/subnet.env: "
         "no such file or directory. Check the flannel pod log for this node."
     ),
@@ -127,7 +123,7 @@ def test_refused_pods_have_no_interface(refusals: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["flannel", "dual"])
 def test_flannel_says_that_its_subnet_is_used_up(exhaustion: dict[str, Any], name: str) -> None:
-    message = ADDING.format(name, "flannel-conf") + FLANNEL + "failed to delegate add: "
+    message = ADDING.format(name, "flannel-conf") + "failed to delegate add: "
     assert exhaustion[name]["message"] == (
         f"{MULTUS}{message}failed to allocate for range 0: {FULL}"
     )

@@ -1,15 +1,15 @@
 """The bridge plugin: a veth pair, its far end a port of a bridge on the node.
 
-Source: containernetworking/plugins v1.9.1 and v0.9.1, plugins/main/bridge and pkg/ipam. The two
-differ in what becomes of a route that is there already, which is what the topology's
-`bridge_plugin` chooses.
+Source: containernetworking/plugins v1.9.1 and v0.9.1, plugins/main/bridge.
 """
 
 import random
 from ipaddress import IPv4Interface
 
 from podmatrix.errors import LabError
-from podmatrix.lab.cni import ip_masq, ipam_host_local
+from podmatrix.lab.cni import ip_masq
+from podmatrix.lab.cni import ipam as ipam_plugins
+from podmatrix.lab.cni.interface import configure_interface
 from podmatrix.lab.cni.spec import (
     DEFAULT_ROUTE,
     CniArgs,
@@ -22,26 +22,25 @@ from podmatrix.lab.cni.spec import (
 from podmatrix.lab.dataplane.netlink import Attribute, Netlink, connect
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 from podmatrix.lab.dataplane.plan import random_mac
-from podmatrix.lab.netns import sysctl_name
 
 DEFAULT_BRIDGE = "cni0"
-IPAM_TYPE = "host-local"
 
 
 def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
     """CNI ADD. Raises PluginError or LabError with nothing left behind."""
     _check(config)
     host = f"veth{random.randbytes(4).hex()}"
-    ipam = ipam_host_local.add(node.files, config["name"], config["ipam"], args)
-    ipam = _with_default_route(ipam, config)
+    ipam = Result()
+    if ipam_plugins.is_layer3(config):
+        ipam = _with_default_route(ipam_plugins.add(node.files, config, args), config)
     try:
         with connect(node.netns) as netlink:
             bridge = _ensure_bridge(netlink, config)
             port = _add_veth(netlink, host, bridge, config, args)
-            mac = _configure_pod(node, ipam, args)
+            mac = configure_interface(node, ipam, args)
             if _is_gateway(config):
                 _ensure_address(netlink, bridge, ipam, config)
-            if config.get("ipMasq"):
+            if config.get("ipMasq") and ipam.ips:
                 addresses = [ip.address for ip in ipam.ips]
                 ip_masq.set_up(node.netns, addresses, config["name"], args.container_id)
             interfaces = (
@@ -62,14 +61,11 @@ def delete(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> None:
             netlink.delete_link(args.ifname)
     if config.get("ipMasq"):
         ip_masq.tear_down(node.netns, config["name"], args.container_id)
-    ipam_host_local.delete(node.files, config["name"], config.get("ipam") or {}, args)
+    ipam_plugins.delete(node.files, config, args)
 
 
 def _check(config: NetworkConfig) -> None:
     """What the lab's bridge plugin does not do it must not pretend to do."""
-    ipam = config.get("ipam") or {}
-    if ipam.get("type") != IPAM_TYPE:
-        raise PluginError(f'failed to find plugin "{ipam.get("type", "")}" in path [/opt/cni/bin]')
     for key in ("vlan", "vlanTrunk", "macspoofchk", "portIsolation", "promiscMode"):
         if config.get(key):
             raise PluginError(f"{key}: the lab's bridge plugin does not support it")
@@ -121,34 +117,6 @@ def _add_veth(
     if config.get("hairpinMode"):
         netlink.set_hairpin(port)
     return port
-
-
-def _configure_pod(node: NodeNetwork, ipam: Result, args: CniArgs) -> str:
-    """Addresses, then up, then routes; returns the MAC address."""
-    args.sandbox.set_sysctls(
-        {
-            f"net.ipv6.conf.{sysctl_name(args.ifname)}.accept_dad": "0",
-            f"net.ipv4.conf.{sysctl_name(args.ifname)}.arp_notify": "1",
-        },
-        missing_ok=True,
-    )
-    with connect(args.sandbox) as netlink:
-        link = netlink.link(args.ifname)
-        for ip in ipam.ips:
-            netlink.add_address(link, ip.address, broadcast=True)
-        netlink.set_link(link, state="up")
-        for route in ipam.routes:
-            # Up to 0.9 a duplicate was skipped ("first one wins"); from 1.0 on NLM_F_EXCL is
-            # missing, and the kernel puts the new one in front.
-            first_wins = node.plan.topology.bridge_plugin == "0.9"
-            netlink.add_route(
-                route.dst,
-                via=route.gw or ipam.ips[0].gateway,
-                dev=link,
-                prepend=not first_wins,
-                exist_ok=first_wins,
-            )
-        return netlink.mac(link)
 
 
 def _ensure_address(netlink: Netlink, bridge: int, ipam: Result, config: NetworkConfig) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from podmatrix.lab.cni.go_json import cannot_unmarshal, go_json_error
 from podmatrix.lab.cni.selection import (
     DEFAULT_NETWORK,
     NETWORKS,
@@ -21,6 +22,7 @@ from podmatrix.lab.runtime import NadLookup, NetworkPluginError, PodSandboxConfi
 
 MULTUS_NAMESPACE = "kube-system"
 _RESOURCE = "network-attachment-definitions.k8s.cni.cncf.io"
+_NO_NAME = "resource name may not be empty"
 _CONF_DIR = "/etc/cni/multus/net.d"
 
 
@@ -46,12 +48,13 @@ class Delegate:
 
 
 def select_delegates(
-    cluster: NetworkConfig, pod: PodSandboxConfig, nads: NadLookup
+    multus: NetworkConfig, pod: PodSandboxConfig, nads: NadLookup
 ) -> list[Delegate]:
-    """What to add to a pod, the default network first.
+    """What to add to a pod, the default network first; `multus` is Multus' own configuration.
 
     Raises NetworkPluginError; its message lacks Multus' own prefix.
     """
+    cluster = multus["delegates"][0]
     default = _default_delegate(pod, nads) or Delegate(
         name=cluster.get("name", ""), config=cluster, master=True
     )
@@ -59,13 +62,25 @@ def select_delegates(
     if not annotation:
         return [default]
     selections = _parse(annotation, pod.namespace, where="")
-    where = (
-        "TryLoadPodDelegates: error in getting k8s network for pod: "
-        "GetNetworkDelegates: failed getting the delegate: "
-    )
-    return _with_gateways(
-        [default, *(_delegate(selection, nads, where) for selection in selections)], selections
-    )
+    where = "TryLoadPodDelegates: error in getting k8s network for pod: GetNetworkDelegates: "
+    delegates = [default]
+    for selection in selections:
+        _check_isolation(multus, pod, selection, where)
+        delegates.append(_delegate(selection, nads, f"{where}failed getting the delegate: "))
+    return _with_gateways(delegates, selections)
+
+
+def _check_isolation(
+    multus: NetworkConfig, pod: PodSandboxConfig, selection: NetworkSelection, where: str
+) -> None:
+    """With `namespaceIsolation` a pod may use its own namespace's NADs and those of `default`."""
+    listed = multus.get("globalNamespaces") or "default"
+    allowed = {pod.namespace, *(one.strip() for one in listed.split(","))}
+    if multus.get("namespaceIsolation") and selection.namespace not in allowed:
+        raise NetworkPluginError(
+            f"{where}namespace isolation enabled, annotation violates permission, pod is in "
+            f"namespace {pod.namespace} but refers to target namespace {selection.namespace}"
+        )
 
 
 def _default_delegate(pod: PodSandboxConfig, nads: NadLookup) -> Delegate | None:
@@ -92,11 +107,12 @@ def _parse(annotation: str, namespace: str, *, where: str) -> list[NetworkSelect
 
 
 def _delegate(selection: NetworkSelection, nads: NadLookup, where: str) -> Delegate:
-    nad = nads(selection.namespace, selection.name)
+    nad = nads(selection.namespace, selection.name) if selection.name else None
     if nad is None:
+        reason = f'{_RESOURCE} "{selection.name}" not found'
         event = (
             f"cannot find a network-attachment-definition ({selection.name}) in namespace "
-            f'({selection.namespace}): {_RESOURCE} "{selection.name}" not found'
+            f"({selection.namespace}): {reason if selection.name else _NO_NAME}"
         )
         raise NetworkPluginError(
             f"{where}getKubernetesDelegate: {event}", reason="NoNetworkFound", event=event
@@ -120,11 +136,11 @@ def _config(nad: Mapping[str, Any], selection: NetworkSelection, where: str) -> 
     try:
         config = json.loads(text)
         if not isinstance(config, dict):
-            raise ValueError("json: cannot unmarshal into Go value of type map[string]interface {}")
+            raise ValueError(cannot_unmarshal(config, "Go value of type map[string]interface {}"))
     except ValueError as exc:
         raise NetworkPluginError(
             f"{where}GetCNIConfig: err in getCNIConfigFromSpec: failed to unmarshal "
-            f"Spec.Config: {exc}"
+            f"Spec.Config: {go_json_error(exc)}"
         ) from exc
     config["name"] = config.get("name") or selection.name
     if not config.get("type"):

@@ -14,7 +14,7 @@ from typing import Any
 
 from podmatrix.errors import LabError
 from podmatrix.lab.cni import bridge
-from podmatrix.lab.cni.spec import CniArgs, NetworkConfig, PluginError, Result
+from podmatrix.lab.cni.spec import PATH, CniArgs, NetworkConfig, PluginError, Result
 from podmatrix.lab.dataplane.node_network import NodeNetwork
 
 SUBNET_FILE = "/run/flannel/subnet.env"
@@ -40,8 +40,7 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
     scratch.write_text(json.dumps(delegate))
     if delegate["type"] != "bridge":
         raise PluginError(
-            f'failed to delegate add: failed to find plugin "{delegate["type"]}" in path '
-            f"[/opt/cni/bin /opt/cni/bin]"
+            f'failed to delegate add: failed to find plugin "{delegate["type"]}" in path {PATH}'
         )
     try:
         return bridge.add(node, delegate, args)
@@ -81,7 +80,7 @@ def _delegate(config: NetworkConfig, env: SubnetEnv) -> dict[str, Any]:
     if config.get("cniVersion"):
         delegate["cniVersion"] = config["cniVersion"]
     ipam = dict(config.get("ipam") or {})
-    ipam.setdefault("type", bridge.IPAM_TYPE)
+    ipam.setdefault("type", "host-local")
     ipam["ranges"] = [[{"subnet": str(env.subnet)}]]
     ipam["routes"] = [
         *(ipam.get("routes") or ()),

@@ -11,36 +11,33 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
-from podmatrix.lab.cni.spec import CniArgs, IPConfig, NetworkConfig, PluginError, Result, Route
+from podmatrix.lab.cni.ipam_static import routes
+from podmatrix.lab.cni.spec import CniArgs, IPConfig, NetworkConfig, PluginError, Result
 
 DATA_DIR = "/var/lib/cni/networks"
 _LINE_BREAK = "\r\n"
 _LAST = "last_reserved_ip.0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A range set of one range: the whole subnet but its first, gateway's and last address."""
+    """A range set of one range; the gateway's address is never handed out."""
 
     subnet: IPv4Network
+    start: IPv4Address
+    end: IPv4Address
+    gateway: IPv4Address
 
-    @property
-    def gateway(self) -> IPv4Address:
-        """The first host address."""
-        return self.subnet.network_address + 1
-
-    @property
-    def end(self) -> IPv4Address:
-        """The last host address."""
-        return self.subnet.broadcast_address - 1
+    def __contains__(self, address: IPv4Address) -> bool:
+        return self.start <= address <= self.end
 
     def __str__(self) -> str:
-        return f"{self.gateway}-{self.end}"
+        return f"{self.start}-{self.end}"
 
     def after(self, last: IPv4Address | None) -> Iterator[IPv4Address]:
         """Every address once, round robin from the one after `last`."""
-        first, count = int(self.gateway), int(self.end) - int(self.gateway) + 1
-        start = 0 if last is None or last not in self.subnet else int(last) - first + 1
+        first, count = int(self.start), int(self.end) - int(self.start) + 1
+        start = 0 if last is None or last not in self else int(last) - first + 1
         for offset in range(count):
             address = IPv4Address(first + (start + offset) % count)
             if address != self.gateway:
@@ -87,10 +84,11 @@ class Store:
         ]
 
 
-def add(files: Path, network: str, ipam: NetworkConfig, args: CniArgs) -> Result:
+def add(files: Path, config: NetworkConfig, args: CniArgs) -> Result:
     """Reserve an address and tell the routes. Raises PluginError in the plugin's own words."""
+    ipam = config["ipam"]
     range_ = _range(ipam)
-    store = Store(files, ipam.get("dataDir") or DATA_DIR, network)
+    store = Store(files, ipam.get("dataDir") or DATA_DIR, config["name"])
     with store.locked():
         address = _reserve(store, range_, args)
     return Result(
@@ -99,19 +97,13 @@ def add(files: Path, network: str, ipam: NetworkConfig, args: CniArgs) -> Result
                 address=IPv4Interface((address, range_.subnet.prefixlen)), gateway=range_.gateway
             ),
         ),
-        routes=tuple(
-            Route(
-                dst=IPv4Network(route["dst"]),
-                gw=IPv4Address(route["gw"]) if route.get("gw") else None,
-            )
-            for route in ipam.get("routes") or ()
-        ),
+        routes=routes(ipam.get("routes")),
     )
 
 
-def delete(files: Path, network: str, ipam: NetworkConfig, args: CniArgs) -> None:
+def delete(files: Path, config: NetworkConfig, args: CniArgs) -> None:
     """Give addresses back; nothing happens where there are none."""
-    store = Store(files, ipam.get("dataDir") or DATA_DIR, network)
+    store = Store(files, config["ipam"].get("dataDir") or DATA_DIR, config["name"])
     with store.locked():
         for file in store.owned(_owner(args)):
             file.unlink(missing_ok=True)
@@ -123,15 +115,36 @@ def _owner(args: CniArgs) -> str:
 
 def _range(ipam: NetworkConfig) -> Range:
     try:
-        subnet = ipam["subnet"] if "subnet" in ipam else ipam["ranges"][0][0]["subnet"]
-        network = IPv4Network(subnet, strict=False)
+        declared = ipam if "subnet" in ipam else ipam["ranges"][0][0]
+        subnet = declared["subnet"]
     except (KeyError, IndexError, TypeError) as exc:
         raise PluginError("no IP ranges specified") from exc
+    try:
+        return _canonical(IPv4Interface(subnet), declared)
     except ValueError as exc:
         raise PluginError(f"invalid range set 0: {exc}") from exc
-    if network.prefixlen > 30:
-        raise PluginError(f"invalid range set 0: Network {network} too small to allocate from")
-    return Range(network)
+
+
+def _canonical(subnet: IPv4Interface, declared: NetworkConfig) -> Range:
+    """What is not declared filled in (allocator/range.go). Raises ValueError."""
+    network, length = subnet.network, subnet.network.prefixlen
+    if length > 30:
+        raise ValueError(f"Network {subnet} too small to allocate from")
+    if subnet.ip != network.network_address:
+        raise ValueError(
+            f"Network has host bits set. For a subnet mask of length {length} the network address "
+            f"is {network.network_address}"
+        )
+    first = network.network_address + 1
+    for key in ("rangeStart", "rangeEnd"):
+        if declared.get(key) and IPv4Address(declared[key]) not in network:
+            raise ValueError(f"{key[0].upper()}{key[1:]} {declared[key]} not in network {network}")
+    return Range(
+        subnet=network,
+        start=IPv4Address(declared.get("rangeStart") or first),
+        end=IPv4Address(declared.get("rangeEnd") or network.broadcast_address - 1),
+        gateway=IPv4Address(declared.get("gateway") or first),
+    )
 
 
 def _reserve(store: Store, range_: Range, args: CniArgs) -> IPv4Address:
@@ -153,7 +166,7 @@ def _reserve(store: Store, range_: Range, args: CniArgs) -> IPv4Address:
 def _reserve_requested(
     store: Store, range_: Range, args: CniArgs, address: IPv4Address
 ) -> IPv4Address:
-    if address not in range_.subnet:
+    if address not in range_:
         raise PluginError(f"failed to allocate all requested IPs: {address}")
     if address == range_.gateway:
         raise PluginError(

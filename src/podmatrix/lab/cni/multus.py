@@ -110,7 +110,7 @@ def _multus_add(
     failed = f'plugin type="multus" name="{config.get("name", "")}" failed (add): '
     key = f"{pod.namespace}/{pod.name}/{pod.uid}"
     try:
-        delegates = select_delegates(config["delegates"][0], pod, nads)
+        delegates = select_delegates(config, pod, nads)
     except NetworkPluginError as exc:
         raise NetworkPluginError(
             f"{failed}Multus: [{key}]: error loading k8s delegates k8s args: {exc}",
@@ -128,7 +128,8 @@ def _multus_add(
     except (LabError, OSError) as exc:
         delete(node, sandbox)
         raise NetworkPluginError(
-            f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}'
+            f'{failed}[{key}:{network}]: error adding container to network "{network}": {exc}',
+            added=tuple(_told(*one) for one in results),
         ) from exc
     return _collect(results)
 
@@ -164,14 +165,17 @@ def _delegate_add(
 def _collect(results: Sequence[tuple[Delegate, str, Result]]) -> CniResult:
     status: list[dict[str, Any]] = []
     annotations: dict[str, str] = {}
-    added = []
-    for delegate, ifname, result in results:
+    for delegate, _, result in results:
         status += status_of(delegate.name, result, default=delegate.master)
         annotations |= result.annotations
-        cidrs = tuple(str(ip.address) for ip in result.ips)
-        added.append(AddedInterface(ifname=ifname, cidrs=cidrs, network=delegate.name))
     annotations[ANNOTATION] = render(status)
-    return CniResult(ips=_addresses(results[0][2]), annotations=annotations, added=tuple(added))
+    added = tuple(_told(*one) for one in results)
+    return CniResult(ips=_addresses(results[0][2]), annotations=annotations, added=added)
+
+
+def _told(delegate: Delegate, ifname: str, result: Result) -> AddedInterface:
+    cidrs = tuple(str(ip.address) for ip in result.ips)
+    return AddedInterface(ifname=ifname, cidrs=cidrs, network=delegate.name)
 
 
 def _addresses(result: Result) -> tuple[str, ...]:

@@ -15,17 +15,16 @@ ANNOTATION = "k8s.v1.cni.cncf.io/network-status"
 
 def status_of(name: str, result: Result, *, default: bool) -> list[dict[str, Any]]:
     """One element for each of the pod's interfaces in a result."""
-    gateways = [str(route.gw) for route in result.routes if route.dst == DEFAULT_ROUTE and route.gw]
+    # Of a default route without gateway the client writes what Go prints of a nil address.
+    gateways = [str(route.gw or "<nil>") for route in result.routes if route.dst == DEFAULT_ROUTE]
     elements = []
     for interface in result.interfaces:
         if not interface.sandbox:
             continue
-        element: dict[str, Any] = {
-            "name": name,
-            "interface": interface.name,
-            "ips": [str(ip.address.ip) for ip in result.ips],
-            "mac": interface.mac,
-        }
+        element: dict[str, Any] = {"name": name, "interface": interface.name}
+        if result.ips:
+            element["ips"] = [str(ip.address.ip) for ip in result.ips]
+        element["mac"] = interface.mac
         if default:
             element["default"] = True
         element["dns"] = {}
@@ -38,4 +37,7 @@ def status_of(name: str, result: Result, *, default: bool) -> list[dict[str, Any
 def render(elements: Iterable[dict[str, Any]]) -> str:
     """The annotation's text."""
     texts = (json.dumps(element, indent=4) for element in elements)
-    return f"[{','.join(texts)}]"
+    text = f"[{','.join(texts)}]"
+    for character in "<>&":  # as encoding/json does
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

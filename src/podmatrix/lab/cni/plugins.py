@@ -1,6 +1,7 @@
 """The plugins of /opt/cni/bin, found by their type, and the chains of a configuration list.
 
-Errors are worded as libcni does: `plugin type="flannel" name="flannel-conf" failed (add): ...`.
+Errors are worded as libcni 1.3 does, which Multus 4.2 has built in: of a list's plugins it says
+which one failed, `plugin type="macvlan" failed (add): ...`, of a single configuration it does not.
 """
 
 from collections.abc import Iterator
@@ -8,12 +9,9 @@ from types import ModuleType
 from typing import Protocol
 
 from podmatrix.errors import LabError
-from podmatrix.lab.cni import bridge, calico, flannel
-from podmatrix.lab.cni.spec import CniArgs, NetworkConfig, PluginError, Result
+from podmatrix.lab.cni import bridge, calico, flannel, macvlan, ptp
+from podmatrix.lab.cni.spec import PATH, CniArgs, NetworkConfig, PluginError, Result
 from podmatrix.lab.dataplane.node_network import NodeNetwork
-
-PATH = "[/opt/cni/bin /opt/cni/bin]"
-"""Where libcni says it looked when Multus asks (its binDir and $CNI_PATH)."""
 
 
 class Plugin(Protocol):
@@ -28,7 +26,14 @@ class Plugin(Protocol):
         ...
 
 
-_MAKERS: dict[str, ModuleType] = {"bridge": bridge, "calico": calico, "flannel": flannel}
+_MAKERS: dict[str, ModuleType] = {
+    "bridge": bridge,
+    "calico": calico,
+    "flannel": flannel,
+    "macvlan": macvlan,
+    "ptp": ptp,
+}
+_CNI_VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 _PASSING = {"portmap": "portMappings", "bandwidth": "bandwidth"}
 """Plugins that do nothing without that capability argument, which the lab never passes."""
 
@@ -47,15 +52,17 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
                 result = _plugin(plugin).add(node, plugin, args)
         except LabError as exc:
             delete(node, config, args)
-            raise PluginError(f"plugin {_description(config, plugin)} failed (add): {exc}") from exc
+            if not is_list(config):
+                raise PluginError(str(exc)) from exc
+            raise PluginError(f'plugin type="{plugin["type"]}" failed (add): {exc}') from exc
     return result
 
 
 def delete(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> None:
     """DelNetwork or DelNetworkList; plugins that the lab does not have made nothing."""
     for plugin in reversed(list(_chain(config))):
-        if plugin["type"] in _MAKERS:
-            _plugin(plugin).delete(node, plugin, args)
+        if maker := _MAKERS.get(plugin["type"]):
+            maker.delete(node, plugin, args)
 
 
 def _chain(config: NetworkConfig) -> Iterator[NetworkConfig]:
@@ -70,11 +77,9 @@ def _plugin(config: NetworkConfig) -> Plugin:
     module = _MAKERS.get(config["type"])
     if module is None:
         raise PluginError(f'failed to find plugin "{config["type"]}" in path {PATH}')
+    if (version := config.get("cniVersion") or _CNI_VERSIONS[0]) not in _CNI_VERSIONS:
+        supported = " ".join(f'"{one}"' for one in _CNI_VERSIONS)
+        raise PluginError(
+            f'incompatible CNI versions; config is "{version}", plugin supports [{supported}]'
+        )
     return module
-
-
-def _description(config: NetworkConfig, plugin: NetworkConfig) -> str:
-    """A list's plugins have no name of their own."""
-    if is_list(config) or not config.get("name"):
-        return f'type="{plugin["type"]}"'
-    return f'type="{plugin["type"]}" name="{config["name"]}"'

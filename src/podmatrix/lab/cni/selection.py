@@ -11,12 +11,23 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
+from podmatrix.lab.cni.go_json import cannot_unmarshal, go_json_error
+
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 _MAX_IFNAME = 15
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "name": (str, "string"),
+    "namespace": (str, "string"),
+    "ips": (list, "[]string"),
+    "mac": (str, "string"),
+    "interface": (str, "string"),
+    "cni-args": (dict, "map[string]interface {}"),
+    "default-route": (list, "[]net.IP"),
+}
 _PARSE = "parsePodNetworkAnnotation: "
 _PARSE_NAME = "parsePodNetworkObjectName: "
 
@@ -52,9 +63,18 @@ def _load(annotation: str) -> list[Mapping[str, Any]]:
     try:
         items = json.loads(annotation)
     except json.JSONDecodeError as exc:
-        raise SelectionError(f"{where}{exc}") from exc
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise SelectionError(f"{where}cannot unmarshal into []*NetworkSelectionElement")
+        raise SelectionError(f"{where}{go_json_error(exc)}") from exc
+    if not isinstance(items, list):
+        into = "Go value of type []*types.NetworkSelectionElement"
+        raise SelectionError(f"{where}{cannot_unmarshal(items, into)}")
+    for item in items:
+        if not isinstance(item, dict):
+            into = "Go value of type types.NetworkSelectionElement"
+            raise SelectionError(f"{where}{cannot_unmarshal(item, into)}")
+        for key, (kind, go_type) in _TYPES.items():
+            if item.get(key) is not None and not isinstance(item[key], kind):
+                into = f"Go struct field NetworkSelectionElement.{key} of type {go_type}"
+                raise SelectionError(f"{where}{cannot_unmarshal(item[key], into)}")
     return items
 
 

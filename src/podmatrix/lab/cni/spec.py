@@ -13,6 +13,9 @@ NetworkConfig = Mapping[str, Any]
 
 DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
 
+PATH = "[/opt/cni/bin /opt/cni/bin]"
+"""Where libcni says it looked when Multus asks (its binDir and $CNI_PATH)."""
+
 
 class PluginError(LabError):
     """A plugin failed; the message is what it would print."""

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any
+from typing import Any, Literal
 
 from pyroute2 import IPRoute
 from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST
@@ -20,6 +20,7 @@ from pyroute2.netlink.rtnl import RTM_NEWROUTE
 from podmatrix.errors import LabError
 from podmatrix.lab.netns import NetNS
 
+MacvlanMode = Literal["bridge", "private", "vepa", "passthru"]
 Attribute = str | int
 """Of a link, as pyroute2 takes it."""
 
@@ -30,6 +31,7 @@ PROTO_FELIX = 80
 """Calico's DeviceRouteProtocol."""
 
 SCOPE_LINK = 253
+_ANY_SCOPE = 255
 _PREPEND = (RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE)
 _DEFAULT = IPv4Network("0.0.0.0/0")
 
@@ -71,6 +73,12 @@ class Netlink:
             (link,) = self._ipr.link("get", index=index)
             return str(link.get_attr("IFLA_ADDRESS"))
 
+    def mtu(self, index: int) -> int:
+        """The MTU of a link in bytes."""
+        with self._doing(f"link show {index}"):
+            (link,) = self._ipr.link("get", index=index)
+            return int(link.get_attr("IFLA_MTU"))
+
     def master(self, index: int) -> int | None:
         """The index of the bridge a link is a port of."""
         with self._doing(f"link show {index}"):
@@ -107,6 +115,27 @@ class Netlink:
             finally:
                 os.close(descriptor)
         return self.link(name)
+
+    def add_macvlan(
+        self, name: str, parent: int, netns: NetNS, *, mode: MacvlanMode, mtu: int, mac: str = ""
+    ) -> None:
+        """A macvlan of the link `parent` that starts in `netns`; its MAC is random unless given."""
+        attributes: dict[str, Any] = {"address": mac} if mac else {}
+        with self._doing(f"link add {name} link {parent} type macvlan netns {netns.name}"):
+            descriptor = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._ipr.link(
+                    "add",
+                    ifname=name,
+                    kind="macvlan",
+                    link=parent,
+                    macvlan_mode=mode,
+                    mtu=mtu,
+                    net_ns_fd=descriptor,
+                    **attributes,
+                )
+            finally:
+                os.close(descriptor)
 
     def set_link(self, index: int, **attributes: Attribute) -> None:
         """Change a link: `state="up"`, `mtu=`, `address=`, `master=`."""
@@ -162,6 +191,7 @@ class Netlink:
         via: IPv4Address | None = None,
         dev: int | None = None,
         scope: int = 0,
+        source: IPv4Address | None = None,
         metric: int | None = None,
         prepend: bool = False,
         exist_ok: bool = False,
@@ -173,6 +203,8 @@ class Netlink:
             route["gateway"] = str(via)
         if dev is not None:
             route["oif"] = dev
+        if source is not None:
+            route["prefsrc"] = str(source)
         if metric is not None:
             route["priority"] = metric
         what = f"route {'prepend' if prepend else 'add'} {destination} via {via} dev {dev}"
@@ -183,6 +215,18 @@ class Netlink:
         """A route that drops."""
         with self._doing(f"route add blackhole {destination}"):
             self._ipr.route("add", dst=str(destination), type="blackhole", proto=proto)
+
+    def delete_route(self, destination: IPv4Network, *, dev: int) -> None:
+        """Remove a route by way of a link."""
+        with self._doing(f"route del {destination} dev {dev}"):
+            self._ipr.route("del", dst=str(destination), oif=dev, scope=_ANY_SCOPE, proto=0)
+
+    def default_route_link(self) -> int | None:
+        """The index of the link that the first IPv4 default route leaves by, None without one."""
+        with self._doing("route show default"):
+            for route in self._ipr.get_default_routes(family=socket.AF_INET):
+                return int(route.get_attr("RTA_OIF"))
+        return None
 
     def delete_default_routes(self, dev: int) -> None:
         """Remove every IPv4 default route by way of a link."""

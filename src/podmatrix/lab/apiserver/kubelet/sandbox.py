@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable
 
 from podmatrix.errors import LabError
 from podmatrix.lab.apiserver.kubelet.config import sandbox_config
 from podmatrix.lab.apiserver.kubelet.context import NodeContext
 from podmatrix.lab.apiserver.objects import Object, uid_of
 from podmatrix.lab.apiserver.recorder import NORMAL, WARNING
-from podmatrix.lab.runtime import NetworkPluginError, PodSandboxStatus
+from podmatrix.lab.runtime import AddedInterface, NetworkPluginError, PodSandboxStatus
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,20 @@ async def run_sandbox(context: NodeContext, pod: Object) -> PodSandboxStatus | N
     except LabError as exc:
         _tell_failure(context, pod, exc)
         return None
-    for one in status.added:
+    _tell_added(context, pod, status.added)
+    return status
+
+
+def _tell_added(context: NodeContext, pod: Object, added: Iterable[AddedInterface]) -> None:
+    for one in added:
         message = f"Add {one.ifname} [{' '.join(one.cidrs)}] from {one.network}"
         context.multus_events.record(pod, NORMAL, "AddedInterface", message)
-    return status
 
 
 def _tell_failure(context: NodeContext, pod: Object, exc: LabError) -> None:
     what = str(exc)
     if isinstance(exc, NetworkPluginError):
+        _tell_added(context, pod, exc.added)
         if exc.reason:
             context.multus_events.record(pod, WARNING, exc.reason, exc.event)
         what = f'failed to setup network for sandbox "{secrets.token_hex(32)}": {exc}'
