@@ -94,11 +94,11 @@ def shared_lab(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @contextmanager
-def running_lab(directory: Path) -> Iterator[RunningLab]:
+def running_lab(directory: Path, *options: str | Path) -> Iterator[RunningLab]:
     """A lab in the foreground, with its state below `directory`."""
     kubeconfig = directory / "kubeconfig"
     owner = subprocess.Popen(
-        [*CLI, "lab", "up", "--kubeconfig", kubeconfig],
+        [*CLI, "lab", "up", "--kubeconfig", kubeconfig, *options],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "XDG_STATE_HOME": os.fspath(directory / "state")},

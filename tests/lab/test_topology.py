@@ -7,6 +7,7 @@ from podmatrix.errors import TopologyError
 from podmatrix.lab.topology import Topology, load_topology
 
 OWNER = Path(__file__).parents[2] / "manifests/lab/owner.yaml"
+SECOND = "second_underlay: {nic: ens34, cidr: 10.31.0.0/24}"
 HEADER = "apiVersion: podmatrix.io/v1alpha1\nkind: Topology\n"
 
 
@@ -69,6 +70,29 @@ def test_an_unquoted_bridge_plugin_is_the_version_it_says(topology_file: Path) -
         ("calico: {encapsulation: gre}", "calico.encapsulation", "'vxlan' or 'none'"),
         ("calico: {pool: 10.200.0.0/27}", "calico.block_size", "longer prefix"),
         ("flannel: {network: 10.244.0.0/24}", "flannel.network", "/24 for each"),
+        ("flannel: {iface: ens34}", "flannel.iface", "choose ens33"),
+        ("calico: {nic: ens34}", "calico.nic", "choose ens33"),
+        (f"{SECOND}\nflannel: {{iface: eth0}}", "flannel.iface", "choose ens33 or ens34"),
+        ("second_underlay: {cidr: 10.31.0.0/24, nic: ens33}", "second_underlay.nic", "of its own"),
+        ("second_underlay: {nic: ens34}", "second_underlay.cidr", "add the key"),
+        ("second_underlay: {cidr: 10.31.0.0/24, mtuu: 1}", "second_underlay.mtuu", "mean mtu?"),
+        ("second_underlay: {cidr: 10.244.9.0/24}", "second_underlay.cidr", "overlaps flannel"),
+        (
+            "second_underlay: {cidr: 10.31.0.0/25}",
+            "nodes[0].second_address",
+            "choose one between 10.31.0.1 and 10.31.0.126",
+        ),
+        (
+            "nodes: [{name: a, address: 192.168.31.9, second_address: 10.31.0.9}]",
+            "nodes[0].second_address",
+            "add second_underlay",
+        ),
+        (
+            f"{SECOND}\nnodes: [{{name: a, address: 192.168.31.9, second_address: 10.31.0.8}}, "
+            "{name: b, address: 192.168.31.8}]",
+            "nodes[1].second_address",
+            "its own address",
+        ),
     ],
 )
 def test_an_error_names_file_path_and_cure(
@@ -107,6 +131,20 @@ def test_more_nodes_continue_names_and_addresses() -> None:
         ("k8s-node2", "192.168.31.130"),
         ("k8s-node3", "192.168.31.131"),
     ]
+
+
+def test_more_nodes_continue_second_addresses_that_are_declared() -> None:
+    nodes = [{"name": "a", "address": "192.168.31.9", "second_address": "10.31.0.77"}]
+    second = {"nic": "ens34", "cidr": "10.31.0.0/24"}
+    topology = Topology.model_validate({"nodes": nodes, "second_underlay": second})
+    assert str(topology.with_nodes(2).nodes[1].second_address) == "10.31.0.78"
+
+
+def test_the_mtu_of_a_tunnel_is_that_of_its_nic_less_the_overhead() -> None:
+    second = {"nic": "ens34", "cidr": "10.31.0.0/24", "mtu": 1400}
+    topology = Topology.model_validate({"second_underlay": second, "flannel": {"iface": "ens34"}})
+    assert topology.flannel_mtu == 1350
+    assert topology.calico_mtu("none") == 1380  # felix takes the smallest NIC's, whichever is its
 
 
 def test_fewer_nodes_are_the_first_ones() -> None:

@@ -17,6 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from podmatrix.errors import TopologyError
+from podmatrix.lab import second_underlay as second_nics
+from podmatrix.lab.second_underlay import Ifname, SecondUnderlaySpec
 
 API_VERSION = "podmatrix.io/v1alpha1"
 Encapsulation = Literal["ipip", "vxlan", "none"]
@@ -36,7 +38,6 @@ NODE_SUBNET_PREFIX = 24
 
 Mtu = Annotated[int, Field(ge=MIN_MTU, le=MAX_MTU)]
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Ifname = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=15)]  # IFNAMSIZ - 1
 
 
 class _Declaration(BaseModel):
@@ -50,10 +51,14 @@ class Metadata(_Declaration):
 
 
 class NodeSpec(_Declaration):
-    """A node and the address of its NIC on the underlay."""
+    """A node and the address of its NIC on the underlay.
+
+    `second_address` None: on the second underlay, if any, the same host part.
+    """
 
     name: DnsLabel
     address: IPv4Address
+    second_address: IPv4Address | None = None
 
 
 class UnderlaySpec(_Declaration):
@@ -65,22 +70,36 @@ class UnderlaySpec(_Declaration):
 
 
 class CalicoSpec(_Declaration):
-    """Calico's IPPool. `mtu` None: the underlay's less the encapsulation's overhead."""
+    """Calico's IPPool. `mtu` None: the underlay's less the encapsulation's overhead.
+
+    `nic`: whose address is the node's to Calico; None: the first.
+    """
 
     pool: IPv4Network = IPv4Network("10.200.0.0/16")
     block_size: Annotated[int, Field(ge=20, le=32)] = 26
     encapsulation: Literal["auto", "ipip", "vxlan", "none"] = "auto"
     nat_outgoing: bool = True
     mtu: Mtu | None = None
+    nic: Ifname | None = None
 
 
 class FlannelSpec(_Declaration):
-    """Flannel's net-conf.json (vxlan backend) and its --ip-masq flag."""
+    """Flannel's net-conf.json (vxlan backend) and its flags --ip-masq and --iface.
+
+    `iface` None: the first NIC.
+    """
 
     network: IPv4Network = IPv4Network("10.244.0.0/16")
     vni: Annotated[int, Field(ge=1, le=16777215)] = 1
     port: Annotated[int, Field(ge=1, le=65535)] = 8472
     ip_masq: bool = True
+    iface: Ifname | None = None
+
+
+class MultusSpec(_Declaration):
+    """`namespace_isolation`: pods may only name NADs of their own namespace and of `default`."""
+
+    namespace_isolation: bool = False
 
 
 class Topology(_Declaration):
@@ -93,8 +112,10 @@ class Topology(_Declaration):
     )
     nic: Ifname = "ens33"
     underlay: UnderlaySpec = UnderlaySpec()
+    second_underlay: SecondUnderlaySpec | None = None
     calico: CalicoSpec = CalicoSpec()
     flannel: FlannelSpec = FlannelSpec()
+    multus: MultusSpec = MultusSpec()
     service_cidr: IPv4Network = IPv4Network("10.96.0.0/12")
     bridge_plugin: Annotated[
         Literal["0.9", "1.x"], BeforeValidator(lambda value: str(value))  # YAML reads 0.9 as float
@@ -104,6 +125,7 @@ class Topology(_Declaration):
     @model_validator(mode="after")
     def _consistent(self) -> "Topology":
         problems = [*self._node_problems(), *self._network_problems()]
+        problems += second_nics.problems(self)
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -165,11 +187,21 @@ class Topology(_Declaration):
     @property
     def flannel_mtu(self) -> int:
         """MTU of flannel.1, cni0 and Flannel's pods in bytes."""
-        return self.underlay.mtu - FLANNEL_OVERHEAD
+        return second_nics.mtu_of(self, self.flannel_nic) - FLANNEL_OVERHEAD
 
     def calico_mtu(self, encapsulation: Encapsulation) -> int:
         """MTU of Calico's pods and tunnel in bytes."""
-        return self.calico.mtu or self.underlay.mtu - MTU_OVERHEAD[encapsulation]
+        return self.calico.mtu or second_nics.smallest_mtu(self) - MTU_OVERHEAD[encapsulation]
+
+    @property
+    def flannel_nic(self) -> str:
+        """The NIC that flannel.1 sends by."""
+        return self.flannel.iface or self.nic
+
+    @property
+    def calico_nic(self) -> str:
+        """The NIC whose address is the node's to Calico."""
+        return self.calico.nic or self.nic
 
     def pod_cidr(self, node_name: str) -> IPv4Network:
         """The node's spec.podCIDR, which is also its Flannel subnet: the n-th /24."""
@@ -199,7 +231,12 @@ def _next_node(nodes: list[NodeSpec]) -> NodeSpec:
     following = int(number or 1) + 1
     while f"{stem}{following}" in {node.name for node in nodes}:
         following += 1
-    return NodeSpec(name=f"{stem}{following}", address=max(node.address for node in nodes) + 1)
+    second = [node.second_address for node in nodes if node.second_address is not None]
+    return NodeSpec(
+        name=f"{stem}{following}",
+        address=max(node.address for node in nodes) + 1,
+        second_address=max(second) + 1 if second else None,
+    )
 
 
 def load_topology(path: Path | None) -> Topology:
@@ -262,6 +299,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "metadata": Metadata,
     "nodes": NodeSpec,
     "underlay": UnderlaySpec,
+    "second_underlay": SecondUnderlaySpec,
     "calico": CalicoSpec,
     "flannel": FlannelSpec,
+    "multus": MultusSpec,
 }

@@ -78,7 +78,7 @@ def _own(scene: Scene) -> dict[str, dict[str, str]]:
             "node": str(node.address),
             "cni0": str(node.pod_cidr[1]),
             "flannel.1": str(node.pod_cidr[0]),
-            "tunnel": str(node.tunnel_address or node.address),
+            "tunnel": str(node.tunnel_address or node.calico_endpoint),
         }
         for slot, node in zip("ab", scene.plan.nodes, strict=True)
     }

@@ -46,12 +46,25 @@ CELLS = [
     if seen is not None
 ]
 
-
+SECOND = {"second_underlay": {"nic": "ens34", "cidr": "10.31.0.0/24"}}
 SCENES: dict[str, dict[str, Any]] = {
     "none": {"topology": {"calico": {"encapsulation": "none"}}},
     "ipip": {"topology": {"calico": {"encapsulation": "ipip"}}},
     "vxlan": {"topology": {"calico": {"encapsulation": "vxlan"}}},
     "vxlan-without-ipsets": {"topology": {"calico": {"encapsulation": "vxlan"}}, "ipsets": False},
+    "flannel-on-the-second-nic": {
+        "topology": {
+            **SECOND,
+            "flannel": {"iface": "ens34"},
+            "calico": {"encapsulation": "none"},
+        }
+    },
+    **{
+        f"calico-on-the-second-nic-{encapsulation}": {
+            "topology": {**SECOND, "calico": {"encapsulation": encapsulation, "nic": "ens34"}}
+        }
+        for encapsulation in ("none", "vxlan")
+    },
 }
 
 

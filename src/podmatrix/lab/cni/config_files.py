@@ -28,19 +28,21 @@ def config_files(plan: NetworkPlan, node: NodePlan) -> dict[str, str]:
     """Paths below the node's `/` and their texts."""
     calico = _calico_conflist(plan, node)
     return {
-        f"{DIRECTORY}/00-multus.conf": json.dumps(_multus_conf(calico)) + "\n",
+        f"{DIRECTORY}/00-multus.conf": json.dumps(_multus_conf(plan, calico)) + "\n",
         f"{DIRECTORY}/10-calico.conflist": json.dumps(calico, indent=2) + "\n",
         f"{DIRECTORY}/10-flannel.conflist": json.dumps(FLANNEL_CONFLIST, indent=2) + "\n",
     }
 
 
-def _multus_conf(calico: Mapping[str, Any]) -> dict[str, Any]:
+def _multus_conf(plan: NetworkPlan, calico: Mapping[str, Any]) -> dict[str, Any]:
+    isolation = {"namespaceIsolation": True} if plan.topology.multus.namespace_isolation else {}
     return {
         "cniVersion": "0.3.1",
         "name": MULTUS_NETWORK,
         "type": "multus",
         "capabilities": {"bandwidth": True, "portMappings": True},
         "kubeconfig": "/etc/cni/net.d/multus.d/multus.kubeconfig",
+        **isolation,
         "delegates": [calico],
     }
 

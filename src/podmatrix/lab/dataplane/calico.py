@@ -10,6 +10,7 @@ from ipaddress import IPv4Interface
 from podmatrix.lab.dataplane.felix_rules import TUNNEL_DEVICES
 from podmatrix.lab.dataplane.netlink import PROTO_FELIX, Netlink
 from podmatrix.lab.dataplane.plan import NetworkPlan, NodePlan
+from podmatrix.lab.dataplane.underlay import nic_addresses
 
 IPIP_FALLBACK = "tunl-fallback"
 VXLAN_VNI = 4096
@@ -23,32 +24,32 @@ class Calico:
         self._plan = plan
         self._node = node
 
-    def set_up(self, netlink: Netlink, nic: int) -> None:
+    def set_up(self, netlink: Netlink) -> None:
         """Blackhole of the own block, tunnel device, its way to the other nodes."""
         netlink.add_blackhole(self._node.block, proto=PROTO_FELIX)
         if self._node.tunnel_address is None:
             return
-        tunnel = self._tunnel(netlink, nic)
+        tunnel = self._tunnel(netlink)
         netlink.add_address(tunnel, IPv4Interface((self._node.tunnel_address, 32)))
         netlink.set_link(tunnel, state="up")
         if self._plan.encapsulation == "vxlan":
             for peer in self._plan.peers(self._node):
-                netlink.add_fdb(tunnel, peer.calico_mac, peer.address)
+                netlink.add_fdb(tunnel, peer.calico_mac, peer.calico_endpoint)
 
     def peer_commands(self) -> Iterator[str]:
         """Neighbours and routes towards the other nodes, for `ip -batch`."""
         encapsulation = self._plan.encapsulation
-        device = TUNNEL_DEVICES.get(encapsulation, self._plan.topology.nic)
+        device = TUNNEL_DEVICES.get(encapsulation, self._plan.topology.calico_nic)
         for peer in self._plan.peers(self._node):
-            gateway = peer.address
+            gateway = peer.calico_endpoint
             if encapsulation == "vxlan" and peer.tunnel_address is not None:
                 gateway = peer.tunnel_address
                 yield f"neigh add {gateway} lladdr {peer.calico_mac} dev {device} nud permanent"
             yield (f"route add {peer.block} via {gateway} dev {device} onlink proto {PROTO_FELIX}")
 
-    def _tunnel(self, netlink: Netlink, nic: int) -> int:
+    def _tunnel(self, netlink: Netlink) -> int:
         name, mtu = TUNNEL_DEVICES[self._plan.encapsulation], self._plan.calico_mtu
-        local = str(self._node.address)
+        local = str(self._node.calico_endpoint)
         if self._plan.encapsulation == "ipip":
             # The module's own tunl0 is in every new namespace before the NIC. The kernel takes
             # source addresses for devices without one from the first device that has some: on a
@@ -62,7 +63,7 @@ class Calico:
             mtu=mtu,
             vxlan_id=VXLAN_VNI,
             vxlan_local=local,
-            vxlan_link=nic,
+            vxlan_link=netlink.link(self._plan.topology.calico_nic),
             vxlan_port=VXLAN_PORT,
             vxlan_learning=0,
         )
@@ -71,11 +72,12 @@ class Calico:
     def annotations(self) -> Mapping[str, str]:
         """What calico-node writes onto the Node object."""
         prefix = "projectcalico.org"
-        nic = [{"name": self._plan.topology.nic, "addresses": [str(self._node.address)]}]
-        prefix_length = self._plan.topology.underlay.cidr.prefixlen
+        addresses = {nic: str(address.ip) for nic, address in nic_addresses(self._plan, self._node)}
+        nics = [{"name": nic, "addresses": [address]} for nic, address in addresses.items()]
+        bound = dict(nic_addresses(self._plan, self._node))[self._plan.topology.calico_nic]
         annotations = {
-            f"{prefix}/IPv4Address": f"{self._node.address}/{prefix_length}",
-            f"{prefix}/Interfaces": json.dumps(nic, separators=(",", ":")),
+            f"{prefix}/IPv4Address": str(bound),
+            f"{prefix}/Interfaces": json.dumps(nics, separators=(",", ":")),
         }
         if self._node.tunnel_address is not None:
             kind = {"ipip": "IPIP", "vxlan": "VXLAN"}[self._plan.encapsulation]

@@ -38,13 +38,14 @@ class FelixRules:
         """The sets that the static rules match."""
         node, calico = self._node, self._plan.topology.calico
         pool = (str(calico.pool),)
-        own = [node.address, node.tunnel_address, node.flannel_address, "127.0.0.0", "127.0.0.1"]
-        peers = tuple(str(peer.address) for peer in self._plan.peers(node))
+        own = [node.address, node.second_address, node.tunnel_address, node.flannel_address]
+        loopback = ("127.0.0.0", "127.0.0.1")
+        peers = tuple(str(peer.calico_endpoint) for peer in self._plan.peers(node))
         sets = [
             IpSet(
                 name="cali40this-host",
                 type="hash:ip",
-                members=tuple(str(address) for address in own if address is not None),
+                members=(*(str(address) for address in own if address is not None), *loopback),
             ),
             IpSet(name="cali40network-ip-pools", type="hash:net", members=pool),
             IpSet(
@@ -57,7 +58,7 @@ class FelixRules:
         if self._plan.encapsulation == "vxlan":
             sets.append(IpSet(name="cali40all-vxlan-net", type="hash:net", members=peers))
         elif self._plan.encapsulation == "ipip":
-            hosts = (str(node.address), *peers)
+            hosts = (str(node.calico_endpoint), *peers)
             sets.append(IpSet(name="cali40all-hosts-net", type="hash:net", members=hosts))
         return sets
 

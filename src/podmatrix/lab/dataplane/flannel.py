@@ -28,7 +28,7 @@ class Flannel:
         """The VXLAN device, `flannel.1` for VNI 1."""
         return f"flannel.{self._spec.vni}"
 
-    def set_up(self, netlink: Netlink, nic: int) -> None:
+    def set_up(self, netlink: Netlink) -> None:
         """Device, address, and what frames to the other nodes' devices travel in."""
         index = netlink.add_link(
             self.device,
@@ -37,15 +37,15 @@ class Flannel:
             mtu=self._plan.topology.flannel_mtu,
             txqlen=0,
             vxlan_id=self._spec.vni,
-            vxlan_local=str(self._node.address),
-            vxlan_link=nic,
+            vxlan_local=str(self._node.flannel_endpoint),
+            vxlan_link=netlink.link(self._plan.topology.flannel_nic),
             vxlan_port=self._spec.port,
             vxlan_learning=0,
         )
         netlink.add_address(index, IPv4Interface((self._node.flannel_address, 32)))
         netlink.set_link(index, state="up")
         for peer in self._plan.peers(self._node):
-            netlink.add_fdb(index, peer.flannel_mac, peer.address)
+            netlink.add_fdb(index, peer.flannel_mac, peer.flannel_endpoint)
 
     def peer_commands(self) -> Iterator[str]:
         """Neighbours and routes towards the other nodes, for `ip -batch`."""
@@ -108,5 +108,5 @@ class Flannel:
             f"{prefix}/backend-data": json.dumps(backend, separators=(",", ":")),
             f"{prefix}/backend-type": "vxlan",
             f"{prefix}/kube-subnet-manager": "true",
-            f"{prefix}/public-ip": str(self._node.address),
+            f"{prefix}/public-ip": str(self._node.flannel_endpoint),
         }

@@ -10,16 +10,23 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from podmatrix.lab.dataplane.kernel import Kernel
+from podmatrix.lab.second_underlay import address_on, second_address
 from podmatrix.lab.topology import Encapsulation, NodeSpec, Topology
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
-    """One node. `tunnel_address` is the first of its block, None where Calico has no tunnel."""
+    """One node. `tunnel_address` is the first of its block, None where Calico has no tunnel.
+
+    `flannel_endpoint` and `calico_endpoint` are the addresses of the NICs that they are bound to.
+    """
 
     index: int
     name: str
     address: IPv4Address
+    second_address: IPv4Address | None
+    flannel_endpoint: IPv4Address
+    calico_endpoint: IPv4Address
     pod_cidr: IPv4Network
     block: IPv4Network
     tunnel_address: IPv4Address | None
@@ -70,6 +77,9 @@ def plan_networks(topology: Topology, kernel: Kernel) -> NetworkPlan:
                 index=index,
                 name=spec.name,
                 address=spec.address,
+                second_address=second_address(topology, spec),
+                flannel_endpoint=address_on(topology, spec, topology.flannel_nic),
+                calico_endpoint=address_on(topology, spec, topology.calico_nic),
                 pod_cidr=topology.pod_cidr(spec.name),
                 block=block,
                 tunnel_address=None if kernel.encapsulation == "none" else block.network_address,
