@@ -140,7 +140,10 @@ def test_the_status_of_a_failure_is_that_of_a_real_kubelet(running: Namespace) -
     ("command", "words"),
     [
         ("nosuch", 'exec: "nosuch": executable file not found in $PATH: unknown'),
-        ("/no/such/command", 'exec: "/no/such/command": stat /no/such/command: no such file or directory: unknown'),
+        (
+            "/no/such/command",
+            'exec: "/no/such/command": stat /no/such/command: no such file or directory: unknown',
+        ),
         ("/etc/passwd", 'exec: "/etc/passwd": permission denied: unknown'),
     ],
 )

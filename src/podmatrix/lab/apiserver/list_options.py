@@ -26,7 +26,7 @@ from podmatrix.lab.apiserver.status import (
 from podmatrix.lab.apiserver.store import Store
 
 _MATCH = "resourceVersionMatch"
-_TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - of the format, nothing secret
+_TOKEN_VERSION = "meta.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
