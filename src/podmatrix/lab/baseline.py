@@ -39,12 +39,13 @@ def cluster_objects(plan: NetworkPlan) -> list[dict[str, Any]]:
 def _default_pool(plan: NetworkPlan) -> dict[str, Any]:
     """Named and shaped as calico-node makes it at its first start."""
     calico, encapsulation = plan.topology.calico, plan.encapsulation
+    mode = "CrossSubnet" if calico.cross_subnet else "Always"
     return ip_pool(
         "default-ipv4-ippool",
         str(calico.pool),
         block_size=calico.block_size,
-        ipip_mode="Always" if encapsulation == "ipip" else "Never",
-        vxlan_mode="Always" if encapsulation == "vxlan" else "Never",
+        ipip_mode=mode if encapsulation == "ipip" else "Never",
+        vxlan_mode=mode if encapsulation == "vxlan" else "Never",
         nat_outgoing=calico.nat_outgoing,
     )
 

@@ -72,12 +72,15 @@ class UnderlaySpec(_Declaration):
 class CalicoSpec(_Declaration):
     """Calico's IPPool. `mtu` None: the underlay's less the encapsulation's overhead.
 
-    `nic`: whose address is the node's to Calico; None: the first.
+    `cross_subnet`: tunnels are for other subnets only, so that between the lab's nodes, which share
+    one, packets go without (Calico's `CrossSubnet` instead of `Always`). `nic`: whose address is
+    the node's to Calico; None: the first.
     """
 
     pool: IPv4Network = IPv4Network("10.200.0.0/16")
     block_size: Annotated[int, Field(ge=20, le=32)] = 26
     encapsulation: Literal["auto", "ipip", "vxlan", "none"] = "auto"
+    cross_subnet: bool = False
     nat_outgoing: bool = True
     mtu: Mtu | None = None
     nic: Ifname | None = None

@@ -50,17 +50,17 @@ def recorded(name: str) -> list[dict[str, Any]]:
 def test_rules_and_felix_hashes_are_the_real_ones(lab: dict[str, Any]) -> None:
     # Without /etc/protocols a protocol stays a number.
     ours = lab["iptables-save.txt"].replace(" -p 4 ", " -p ipencap ")
-    assert rules(ours) == rules(read("node1/iptables-save.txt"))
+    assert rules(ours) == rules(read("healthy/nodes/node1/iptables-save.txt"))
 
 
 def test_links_are_the_real_ones(lab: dict[str, Any]) -> None:
-    theirs = links(load("node1/ip-link.json"))
+    theirs = links(load("healthy/nodes/node1/ip-link.json"))
     assert as_recorded(links(lab["ip-link.json"]), theirs) == theirs
 
 
 def test_addresses_are_the_real_ones(lab: dict[str, Any]) -> None:
     ours = ipv4_addresses(normal(lab, lab["ip-addr.json"]))
-    assert ours == ipv4_addresses(recorded("node1/ip-addr.json"))
+    assert ours == ipv4_addresses(recorded("healthy/nodes/node1/ip-addr.json"))
 
 
 def test_routes_are_the_real_ones(flat_lab: dict[str, Any]) -> None:
@@ -72,12 +72,12 @@ def test_routes_are_the_real_ones(flat_lab: dict[str, Any]) -> None:
         ]
 
     ours = ipv4(normal(flat_lab, flat_lab["ip-route.json"]))
-    theirs = ipv4(recorded("node1/ip-route.json"))
+    theirs = ipv4(recorded("healthy/nodes/node1/ip-route.json"))
     assert sorted(map(str, ours)) == sorted(map(str, theirs))
 
 
 def test_policy_rules_are_the_real_ones(lab: dict[str, Any]) -> None:
-    assert lab["ip-rule.json"] == load("node1/ip-rule.json")
+    assert lab["ip-rule.json"] == load("healthy/nodes/node1/ip-rule.json")
 
 
 def test_tunnels_know_the_other_node_for_good(lab: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def test_tunnels_know_the_other_node_for_good(lab: dict[str, Any]) -> None:
         return sorted(str(entry) for entry in neighbours if entry["state"] == ["PERMANENT"])
 
     ours = permanent(normal(lab, lab["ip-neigh.json"]))
-    assert ours == permanent(recorded("node1/ip-neigh.json"))
+    assert ours == permanent(recorded("healthy/nodes/node1/ip-neigh.json"))
 
 
 def test_forwarding_database_is_the_real_one(lab: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def test_forwarding_database_is_the_real_one(lab: dict[str, Any]) -> None:
         return [entry for entry in json.loads(text) if entry["mac"][:2] not in ("33", "01")]
 
     ours = without_groups(json.dumps(lab["bridge-fdb.json"]))
-    theirs = without_groups(read("node1/bridge-fdb.json"))
+    theirs = without_groups(read("healthy/nodes/node1/bridge-fdb.json"))
     learned = {"state": ""}  # a pod that has sent nothing yet is not known yet
     assert unicast(normal(lab, _but(ours, learned))) == unicast(normal(lab, _but(theirs, learned)))
 
@@ -106,7 +106,9 @@ def _but(entries: list[dict[str, Any]], unwanted: dict[str, str]) -> list[dict[s
 
 
 def test_kernel_settings_are_the_real_ones(lab: dict[str, Any]) -> None:
-    theirs = {line for line in read("node1/sysctl.txt").splitlines() if ".veth" not in line}
+    theirs = {
+        line for line in read("healthy/nodes/node1/sysctl.txt").splitlines() if ".veth" not in line
+    }
     if not any("bridge-nf" in line for line in lab["sysctl.txt"].splitlines()):
         theirs = {line for line in theirs if "bridge-nf" not in line}
     assert theirs - set(lab["sysctl.txt"].splitlines()) == set()
@@ -114,13 +116,14 @@ def test_kernel_settings_are_the_real_ones(lab: dict[str, Any]) -> None:
 
 def test_ipsets_are_the_real_ones(lab: dict[str, Any]) -> None:
     ours = ipsets(named_blocks(lab["ipset.txt"], {"BLOCK": lab["block"]}))
-    theirs = ipsets(named_blocks(read("node1/ipset.txt"), BLOCKS))
+    theirs = ipsets(named_blocks(read("healthy/nodes/node1/ipset.txt"), BLOCKS))
     theirs["cali40this-host"][1].discard("10.244.0.1")  # cni0's, which felix learns later
     assert ours == theirs
 
 
 def test_node_annotations_are_the_real_ones(lab: dict[str, Any]) -> None:
-    theirs = json.loads(named_blocks(without_macs(read("node1/annotations.json")), BLOCKS))
+    nodes = json.loads(named_blocks(without_macs(read("healthy/api/nodes.json")), BLOCKS))
+    theirs = nodes["items"][0]["metadata"]["annotations"]
     for kubelets in [key for key in theirs if "kubernetes.io/" in key]:
         del theirs[kubelets]
     assert normal(lab, lab["annotations"]) == theirs
@@ -150,20 +153,22 @@ def test_pod_interfaces_are_the_real_ones(lab: dict[str, Any], kind: str) -> Non
         return list(listing)
 
     ours = shape(json.dumps(lab["pods"][kind]["ip-addr.json"]), {"BLOCK": lab["block"]})
-    theirs = shape(read(f"pods/{kind}/ip-addr.json"), BLOCKS)
+    theirs = shape(read(f"healthy/pods/{kind}-node1/ip-addr.json"), BLOCKS)
     assert as_recorded(ours, theirs) == theirs
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pod_routes_are_the_real_ones(lab: dict[str, Any], kind: str) -> None:
     ours = _numbered(lab["pods"][kind]["ip-route.txt"])
-    assert ours.split("\n") == _numbered(read(f"pods/{kind}/ip-route.txt")).split("\n")
+    assert ours.split("\n") == _numbered(read(f"healthy/pods/{kind}-node1/ip-route.txt")).split(
+        "\n"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_network_status_is_written_as_multus_writes_it(lab: dict[str, Any], kind: str) -> None:
     ours = lab["pods"][kind]["annotations"]["k8s.v1.cni.cncf.io/network-status"]
-    theirs = read(f"pods/{kind}/network-status.json")
+    theirs = read(f"healthy/pods/{kind}-node1/network-status.json")
     assert _numbered(named_blocks(without_macs(ours), {"BLOCK": lab["block"]})) == _numbered(
         named_blocks(without_macs(theirs), BLOCKS)
     )

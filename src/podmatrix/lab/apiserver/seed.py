@@ -67,7 +67,7 @@ def node_object(node: NodeSpec, server_version: str) -> Object:
         "metadata": {
             "name": node.name,
             "labels": labels,
-            "annotations": {"node.alpha.kubernetes.io/ttl": "0", **node.annotations},
+            "annotations": {**_NODE_ANNOTATIONS, **node.annotations},
         },
         "spec": {"podCIDR": node.pod_cidr, "podCIDRs": [node.pod_cidr]},
         "status": {
@@ -103,9 +103,26 @@ def _memory_kib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
 
 
+_NODE_ANNOTATIONS = {
+    "node.alpha.kubernetes.io/ttl": "0",
+    "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+}
+_PRESSURES = (
+    (
+        "MemoryPressure",
+        "False",
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+)
+
+
 def _node_conditions() -> Iterator[Object]:
     said = (
         ("NetworkUnavailable", "False", "CalicoIsUp", "Calico is running on this node"),
+        *_PRESSURES,
         ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     )
     for type_, status, reason, message in said:

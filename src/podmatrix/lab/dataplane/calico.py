@@ -38,14 +38,16 @@ class Calico:
 
     def peer_commands(self) -> Iterator[str]:
         """Neighbours and routes towards the other nodes, for `ip -batch`."""
-        encapsulation = self._plan.encapsulation
-        device = TUNNEL_DEVICES.get(encapsulation, self._plan.topology.calico_nic)
+        encapsulation, topology = self._plan.encapsulation, self._plan.topology
+        tunnel, nic = TUNNEL_DEVICES.get(encapsulation), topology.calico_nic
         for peer in self._plan.peers(self._node):
-            gateway = peer.calico_endpoint
+            gateway, device = peer.calico_endpoint, tunnel or nic
             if encapsulation == "vxlan" and peer.tunnel_address is not None:
                 gateway = peer.tunnel_address
-                yield f"neigh add {gateway} lladdr {peer.calico_mac} dev {device} nud permanent"
-            yield (f"route add {peer.block} via {gateway} dev {device} onlink proto {PROTO_FELIX}")
+                yield f"neigh add {gateway} lladdr {peer.calico_mac} dev {tunnel} nud permanent"
+            if topology.calico.cross_subnet:
+                gateway, device = peer.calico_endpoint, nic
+            yield f"route add {peer.block} via {gateway} dev {device} onlink proto {PROTO_FELIX}"
 
     def _tunnel(self, netlink: Netlink) -> int:
         name, mtu = TUNNEL_DEVICES[self._plan.encapsulation], self._plan.calico_mtu
