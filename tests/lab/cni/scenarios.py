@@ -7,7 +7,7 @@ from typing import Any
 
 from podmatrix.lab.cni import multus
 from podmatrix.lab.runtime import NetworkPluginError
-from tests.lab.scene import DUAL, ON_FLANNEL, Scene
+from tests.lab.scene import DUAL, FLANNEL_SECOND, ON_FLANNEL, Scene
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 DEFAULT = "v1.multus-cni.io/default-network"
@@ -62,6 +62,8 @@ def refusals() -> dict[str, Any]:
             "not-json": {NETWORKS: "default/not-json"},
             "nothing": {NETWORKS: "default/nothing"},
             "same-name": {NETWORKS: "default/flannel-second@eth0"},
+            "no-name": {NETWORKS: '[{"namespace":"x"}]'},
+            "wrong-type": {NETWORKS: '[{"name":5}]'},
             "other-node": {
                 NETWORKS: '[{"name":"flannel-second","namespace":"default","ips":["10.244.1.9"]}]'
             },
@@ -71,6 +73,18 @@ def refusals() -> dict[str, Any]:
     subnet_file.unlink()
     answers["no-subnet-file"] = _refused(scene, "no-subnet-file", DUAL)
     return {"answers": answers, "left": _left_behind(scene)}
+
+
+def isolation() -> dict[str, Any]:
+    """Pods of the namespace `net` where Multus isolates namespaces."""
+    scene = Scene({"multus": {"namespace_isolation": True}})
+    for namespace in ("net", "other"):
+        scene.nads[namespace, "nad"] = FLANNEL_SECOND
+    answers = {
+        name: _refused(scene, name, {NETWORKS: network})
+        for name, network in (("own", "nad"), ("common", "default/flannel-second"))
+    }
+    return {**answers, "other": _refused(scene, "other", {NETWORKS: "other/nad"})}
 
 
 def exhaustion() -> dict[str, Any]:

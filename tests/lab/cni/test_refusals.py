@@ -21,6 +21,10 @@ NOT_FOUND = (
     "cannot find a network-attachment-definition (absent) in namespace ({}): "
     'network-attachment-definitions.k8s.cni.cncf.io "absent" not found'
 )
+NO_NAME = (
+    "cannot find a network-attachment-definition () in namespace (x): "
+    "resource name may not be empty"
+)
 FULL = "no IP addresses available in range set: 10.244.0.1-10.244.0.254"
 MESSAGES = {
     "missing": LOADING + SELECTED + "getKubernetesDelegate: " + NOT_FOUND.format("net"),
@@ -42,6 +46,13 @@ MESSAGES = {
         "characters). Must start and end with an alphanumeric character), mismatch @ "
         "'Flannel_Conf'"
     ),
+    "wrong-type": (
+        LOADING
+        + "parsePodNetworkAnnotation: failed to parse pod Network Attachment Selection Annotation "
+        "JSON format: json: cannot unmarshal number into Go struct field "
+        "NetworkSelectionElement.name of type string"
+    ),
+    "no-name": LOADING + SELECTED + "getKubernetesDelegate: " + NO_NAME,
     "nothing": (
         LOADING
         + SELECTED
@@ -98,12 +109,25 @@ def test_no_other_refusal_has_an_event(refusals: dict[str, Any]) -> None:
     assert {name for name, answer in refusals["answers"].items() if answer["reason"]} == {
         "missing",
         "missing-default",
+        "no-name",
     }
 
 
 def test_a_nad_that_is_not_json_is_refused(refusals: dict[str, Any]) -> None:
-    message = refusals["answers"]["not-json"]["message"]
-    assert "GetCNIConfig: err in getCNIConfigFromSpec: failed to unmarshal Spec.Config: " in message
+    assert refusals["answers"]["not-json"]["message"].endswith(
+        "GetCNIConfig: err in getCNIConfigFromSpec: failed to unmarshal Spec.Config: "
+        "unexpected end of JSON input"
+    )
+
+
+def test_isolated_namespaces_share_the_default_one_only() -> None:
+    answers = inside("tests.lab.cni.scenarios:isolation")
+    said = {name: answer["message"] for name, answer in answers.items()}
+    assert (said["own"], said["common"]) == ("was not refused", "was not refused")
+    assert said["other"].endswith(
+        "GetNetworkDelegates: namespace isolation enabled, annotation violates permission, pod is "
+        "in namespace net but refers to target namespace other"
+    )
 
 
 def test_refused_pods_leave_nothing_on_the_node(refusals: dict[str, Any]) -> None:
