@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from podmatrix.errors import SandboxError
+from podmatrix.lab.netns import create
 from tests.lab.scene import DUAL, ON_FLANNEL, Scene
 
 _ORACLE = Path(__file__).with_name("oracle.py")
@@ -81,6 +82,35 @@ def _own(scene: Scene) -> dict[str, dict[str, str]]:
             "tunnel": str(node.tunnel_address or node.calico_endpoint),
         }
         for slot, node in zip("ab", scene.plan.nodes, strict=True)
+    }
+
+
+def stranger() -> dict[str, int]:
+    """VXLAN packets for Calico's port on the first node: of the second node, then of a stranger.
+
+    Returns how often each rule of felix matched then.
+    """
+    scene = Scene({"calico": {"encapsulation": "vxlan"}})
+    first, second = scene.nodes
+    own, peer = str(scene.plan.nodes[0].address), second.netns
+    outsider = create("outsider")
+    for command in (
+        f"ip link add out type veth peer name nic netns {outsider.path}",
+        "ip link set out master underlay up",
+    ):
+        subprocess.run(command.split(), check=True)
+    outsider.run(["ip", "address", "add", "192.168.31.77/24", "dev", "nic"])
+    outsider.run(["ip", "link", "set", "nic", "up"])
+    for netns in (peer, outsider, outsider):
+        code = f"import socket; socket.socket(2, 2).sendto(bytes(60), ('{own}', 4789))"
+        netns.run([sys.executable, "-c", code])
+    outsider.run(["ping", "-n", "-c", "1", "-W", "2", own])  # the packets before it have arrived
+    rules = first.netns.run(["iptables-save", "-c", "-t", "filter"]).splitlines()
+    return {
+        word: int(rule.partition(":")[0][1:])
+        for rule in rules
+        for word in ("Allow IPv4 VXLAN packets from", "Drop IPv4 VXLAN packets from")
+        if word in rule
     }
 
 

@@ -7,6 +7,7 @@ from podmatrix.lab.dataplane.felix_rules import FelixRules
 from podmatrix.lab.dataplane.kernel import Kernel
 from podmatrix.lab.dataplane.plan import plan_networks
 from podmatrix.lab.topology import Encapsulation, Topology
+from tests.lab.inside import inside
 
 
 def felix(
@@ -62,6 +63,13 @@ def test_what_leaves_by_the_tunnel_gets_its_address(
 ) -> None:
     text = rules(felix(encapsulation), "nat")
     assert f"--out-interface {device} -m addrtype ! --src-type LOCAL --limit-iface-out" in text
+
+
+def test_encapsulated_packets_of_strangers_are_dropped() -> None:
+    assert inside("tests.lab.dataplane.scenarios:stranger") == {
+        "Allow IPv4 VXLAN packets from": 1,
+        "Drop IPv4 VXLAN packets from": 2,
+    }
 
 
 def test_without_nat_outgoing_the_chain_is_empty() -> None:
