@@ -249,6 +249,11 @@ def test_a_bridge_without_ipam_gives_no_address(lab: RunningLab) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["near", "ptp", "own-bridge"])
+def test_plugins_make_links_without_a_queue(lab: RunningLab, name: str) -> None:
+    assert "txqlen" not in links(lab, name)["net1"]
+
+
 def test_several_networks_keep_their_order_and_numbers(lab: RunningLab) -> None:
     assert [(entry["interface"], entry["name"]) for entry in status(lab, "several")] == [
         ("eth0", "k8s-pod-network"),

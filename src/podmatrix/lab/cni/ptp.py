@@ -18,12 +18,12 @@ def add(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> Result:
     """CNI ADD. Raises PluginError or LabError with nothing left behind."""
     result = ipam.add(node.files, config, args)
     host = f"veth{random.randbytes(4).hex()}"
-    mtu: dict[str, Attribute] = {}
+    attributes: dict[str, Attribute] = {"txqlen": 0, "peer_txqlen": 0}
     if config.get("mtu"):
-        mtu = {"mtu": int(config["mtu"]), "peer_mtu": int(config["mtu"])}
+        attributes |= {"mtu": int(config["mtu"]), "peer_mtu": int(config["mtu"])}
     try:
         with connect(node.netns) as netlink:
-            own = netlink.add_veth(host, args.ifname, args.sandbox, state="up", **mtu)
+            own = netlink.add_veth(host, args.ifname, args.sandbox, state="up", **attributes)
             own_mac = netlink.mac(own)
         mac = configure_interface(node, result, args)
         _by_gateway(result, args)

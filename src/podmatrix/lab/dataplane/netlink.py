@@ -131,6 +131,7 @@ class Netlink:
                     link=parent,
                     macvlan_mode=mode,
                     mtu=mtu,
+                    txqlen=0,  # as CNI plugins make links
                     net_ns_fd=descriptor,
                     **attributes,
                 )
