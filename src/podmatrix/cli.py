@@ -29,6 +29,29 @@ app = typer.Typer(
 lab = typer.Typer(help="The embedded cluster: start it, look at it, stop it.", no_args_is_help=True)
 app.add_typer(lab, name="lab")
 
+
+@app.command(epilog="Example: podmatrix plan --profile isolated --nodes 3")
+def plan(
+    profile: Annotated[
+        str, typer.Option(help="A built-in profile or the path of one.", metavar="NAME|PATH")
+    ] = "owner",
+    nodes: Annotated[int, typer.Option(min=1, help="How many carry pods.")] = 2,
+) -> None:
+    """Print the matrix a profile expects, with the reason for every class; asks no cluster."""
+    from podmatrix.expectations import expectations
+    from podmatrix.plan import make_plan, slots_for
+    from podmatrix.profile import load_profile
+    from podmatrix.report.expected import render_expected
+
+    declared = load_profile(profile)
+    planned = make_plan(declared, slots_for(nodes))
+    typer.echo(
+        f"profile {declared.name} ({declared.source}), {nodes} nodes: {len(planned.roles)} pods, "
+        f"{len(planned.cells)} cells, {len(planned.facts)} layout facts\n"
+    )
+    typer.echo(render_expected(planned.cells, expectations(declared, planned.cells)), nl=False)
+
+
 Name = Annotated[str, typer.Option(help="Which lab: several may run at the same time.")]
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +169,14 @@ def _deploy(
     for node in nodes:
         cluster.kubectl("wait", f"pod/read-{node}", "--for=condition=Ready", "--timeout=60s")
         wait_until(
-            lambda node=node: (
-                not cluster.shell(  # type: ignore[misc]
-                    f"read-{node}", "ip -6 -o address show tentative", "default"
-                )
-            ),
+            partial(_no_tentative_address, cluster, node),
             timeout_s=30,
             what=f"IPv6 addresses of {node} to be found unique",
         )
+
+
+def _no_tentative_address(cluster: Cluster, node: str) -> bool:
+    return not cluster.shell(f"read-{node}", "ip -6 -o address show tentative", "default")
 
 
 def _reader(node: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ be. What is written lies in memory and goes with the container.
 from collections.abc import Mapping, Sequence
 
 from podmatrix.lab.image import Image
+from podmatrix.lab.rootfs import DEVICE_LINKS, DEVICES
 from podmatrix.lab.runtime import Mount
 from podmatrix.lab.steps import Step
 from podmatrix.lab.syscalls import (
@@ -28,14 +29,6 @@ LAYERS = "/run/layers"
 
 _MODES = {"tmp": 0o1777, "root": 0o700}
 _VAR = {"cache": 0o755, "lib": 0o755, "log": 0o755, "spool": 0o755, "tmp": 0o1777}
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_DEVICE_LINKS = {
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-    "ptmx": "pts/ptmx",
-}
 _HARMLESS = MS_NOSUID | MS_NODEV | MS_NOEXEC
 _TMPFS = MS_NOSUID | MS_NODEV
 _BIND = MS_BIND | MS_REC
@@ -108,8 +101,8 @@ def _dev() -> list[Step]:
     dev = f"{STAGE}/dev"
     return [
         ["mount", "tmpfs", dev, "tmpfs", MS_NOSUID, "mode=0755"],
-        *(_bound(f"/dev/{name}", f"/dev/{name}", read_only=False) for name in _DEVICES),
-        *(["symlink", target, f"{dev}/{name}"] for name, target in _DEVICE_LINKS.items()),
+        *(_bound(f"/dev/{name}", f"/dev/{name}", read_only=False) for name in DEVICES),
+        *(["symlink", target, f"{dev}/{name}"] for name, target in DEVICE_LINKS.items()),
         _bound("/dev/pts", "/dev/pts", read_only=False),
         ["mkdir", f"{dev}/shm"],
         ["mount", "tmpfs", f"{dev}/shm", "tmpfs", _HARMLESS, "mode=1777"],

@@ -26,8 +26,8 @@ from podmatrix.lab.syscalls import (
 COVERED = ("/tmp", "/run", "/var", "/dev")
 """Directories of the host that the lab has of its own."""
 
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_DEVICE_LINKS = {
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICE_LINKS = {
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
     "stdout": "/proc/self/fd/1",
@@ -65,7 +65,7 @@ def build_root(needed: Iterable[str]) -> None:
     """Replace the root of this mount namespace. Raises OSError where the kernel refuses."""
     # Opened before they are covered: a bind from /proc/self/fd reaches what lies below a mount.
     handles = {path: os.open(path, os.O_PATH) for path in sorted(covered(needed))}
-    devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES}
+    devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("tmpfs", _STAGE, "tmpfs", MS_NOSUID | MS_NODEV)
     root = Path(_STAGE, "root")
@@ -102,7 +102,7 @@ def _cover(root: Path) -> None:
 def _make_devices(dev: Path, devices: dict[str, int]) -> None:
     for name, handle in devices.items():
         _bind(handle, dev / name, directory=False, read_only=False)
-    for name, target in _DEVICE_LINKS.items():
+    for name, target in DEVICE_LINKS.items():
         (dev / name).symlink_to(target)
     for name in ("pts", "shm"):
         (dev / name).mkdir()

@@ -131,8 +131,11 @@ def _routes(lines: Iterable[str], endings: Iterable[str]) -> dict[int, tuple[str
     for line in lines:
         family, _, text = line.partition(" ")
         told[family].append(text)
-    ended = [line.split() for line in endings]
-    return {int(family): tuple(told[family]) for family, status in ended if status == "0"}
+    return {
+        int(family): tuple(told[family])
+        for family, _, status in (line.partition(" ") for line in endings)
+        if family.isdecimal() and status == "0"
+    }
 
 
 def _judge_group(group: Group, printed: _GroupLines, sending: Sending) -> GroupReplies:

@@ -49,9 +49,10 @@ def delete(node: NodeNetwork, config: NetworkConfig, args: CniArgs) -> None:
 
 def _mode(config: NetworkConfig) -> MacvlanMode:
     wanted = config.get("mode") or "bridge"
-    for mode in get_args(MacvlanMode):
+    modes: tuple[MacvlanMode, ...] = get_args(MacvlanMode)
+    for mode in modes:
         if mode == wanted:
-            return mode  # type: ignore[no-any-return]
+            return mode
     raise PluginError(f'unknown macvlan mode: "{wanted}"')
 
 

@@ -102,18 +102,10 @@ class Netlink:
         """
         own = {key: value for key, value in attributes.items() if not key.startswith("peer_")}
         far = {key[5:]: value for key, value in attributes.items() if key.startswith("peer_")}
-        with self._doing(f"link add {name} type veth peer {peer} netns {netns.name}"):
-            descriptor = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                self._ipr.link(
-                    "add",
-                    ifname=name,
-                    kind="veth",
-                    peer={"ifname": peer, "net_ns_fd": descriptor, **far},
-                    **own,
-                )
-            finally:
-                os.close(descriptor)
+        what = f"link add {name} type veth peer {peer} netns {netns.name}"
+        with self._doing(what), _opened(netns) as descriptor:
+            far_end = {"ifname": peer, "net_ns_fd": descriptor, **far}
+            self._ipr.link("add", ifname=name, kind="veth", peer=far_end, **own)
         return self.link(name)
 
     def add_macvlan(
@@ -121,22 +113,19 @@ class Netlink:
     ) -> None:
         """A macvlan of the link `parent` that starts in `netns`; its MAC is random unless given."""
         attributes: dict[str, Any] = {"address": mac} if mac else {}
-        with self._doing(f"link add {name} link {parent} type macvlan netns {netns.name}"):
-            descriptor = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                self._ipr.link(
-                    "add",
-                    ifname=name,
-                    kind="macvlan",
-                    link=parent,
-                    macvlan_mode=mode,
-                    mtu=mtu,
-                    txqlen=0,  # as CNI plugins make links
-                    net_ns_fd=descriptor,
-                    **attributes,
-                )
-            finally:
-                os.close(descriptor)
+        what = f"link add {name} link {parent} type macvlan netns {netns.name}"
+        with self._doing(what), _opened(netns) as descriptor:
+            self._ipr.link(
+                "add",
+                ifname=name,
+                kind="macvlan",
+                link=parent,
+                macvlan_mode=mode,
+                mtu=mtu,
+                txqlen=0,  # as CNI plugins make links
+                net_ns_fd=descriptor,
+                **attributes,
+            )
 
     def set_link(self, index: int, **attributes: Attribute) -> None:
         """Change a link: `state="up"`, `mtu=`, `address=`, `master=`."""
@@ -240,6 +229,16 @@ class Netlink:
         """A permanent entry of a VXLAN device: frames to `mac` go to `remote`."""
         with self._doing(f"fdb append {mac} dev {index} dst {remote}"):
             self._ipr.fdb("append", ifindex=index, lladdr=mac, dst=str(remote))
+
+
+@contextmanager
+def _opened(netns: NetNS) -> Iterator[int]:
+    """A descriptor of a namespace, for links that start in it."""
+    descriptor = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _route_destination(destination: IPv4Network) -> str:
