@@ -126,6 +126,11 @@ def damaged(topology: dict[str, Any], commands: list[list[str]]) -> dict[str, An
             if kind == "dual":
                 addresses[f"{name}/net1"] = scene.address(name, "net1")
     nodes = {node.name: node.netns for node in scene.nodes}
+    for network, sandbox, _ in scene.pods.values():
+        # Else a dual pod's first packet by eth0 may be a reply of net1's: the kernel then asks for
+        # 169.254.1.1 with net1's address (net/ipv4/arp.c, arp_solicit), the node's rp_filter leaves
+        # that unanswered, and eth0 is dead for seconds. The recorded pods had asked before.
+        sandbox.netns.run(["ping", "-n", "-c", "1", "-W", "5", str(network.node.address)])
     for name, *argv in commands:
         nodes[name].run([word.format(block=scene.plan.nodes[1].block) for word in argv])
     answers = _ask(
